@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0
+"""
+krawtest: the library under kraw's test subjects and its demo.
+
+A subject is an executable Python file in tests/subjects; it runs as root in a
+VM of its own and prints TAP.  The smallest useful one:
+
+    #!/usr/bin/python3
+    # SPDX-License-Identifier: GPL-2.0
+    "What this subject proves, in one sentence."
+    import os, sys
+    sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+    from krawtest import tap, tool
+    from krawtest.netns import Lab
+    from krawtest.who import Probe, UNREACH
+
+    lab = tap.cleanup(Lab())
+    module = tap.cleanup(tool.Module())
+
+    @tap.each(4, 6)
+    def nobody_listens(family):
+        with Probe(lab.left, lab.right, 253, family) as probe:
+            tap.is_(probe.send().icmp, [UNREACH[family]], "unreachable")
+
+    tap.run()
+
+Modules, one concept each:
+
+    tap       test points, cases, clean-up, plan
+    clock     deadlines, scaled by KRAW_SLOW; nothing here ever sleeps blindly
+    netns     network namespaces, veth pairs, sysctls; the standard topology
+    packet    build and read IPv4, IPv6, ICMP, TCP, SCTP ... as bytes
+    sock      raw and packet sockets with deadlines
+    who       send packets, report who received them
+    order     which of several sockets was reached first
+    counters  /proc/net/snmp, snmp6, netstat, xfrm_stat as dictionaries
+    tool      the kraw command, insmod, rmmod, modprobe
+    hooks     nft list hooks
+    ftrace    the order in which kernel functions ran
+"""

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: GPL-2.0
+"""
+Network namespaces and the topology that most subjects use:
+
+      left                          right
+    +---------------------+       +---------------------+
+    | l0  10.9.0.1/24     |-------| r0  10.9.0.2/24     |  kraw is configured here
+    |     fd09::1/64      |       |     fd09::2/64      |
+    |     + SOURCES       |       +---------------------+
+    |                     |         other
+    |                     |       +---------------------+
+    | l1  10.9.1.1/24     |-------| o0  10.9.1.2/24     |  never claims anything
+    |     fd09:1::1/64    |       |     fd09:1::2/64    |
+    +---------------------+       +---------------------+
+
+left sends, right and other receive.  left has more addresses on l0, one in each
+of the prefixes of SOURCES, for rules on source prefixes.
+
+The sockets that a test opens inside `with namespace:` belong to it.  The whole
+process is pinned to one CPU: what it sends then stays in order on its way
+through veth pairs, which the flushing in krawtest.who relies on.
+
+Neighbours are permanent and duplicate address detection is off, so that
+addresses work at once and no ARP or NDP packet disturbs a counter; ICMP is not
+rate limited.
+"""
+import ctypes
+import os
+import subprocess
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_CLONE_NEWNET = 0x40000000
+
+# Prefix and address in it; rules match the first, left sends from the second.
+SOURCES = {
+    4: [("10.9.0.%d/28" % (16 * n), "10.9.0.%d" % (16 * n + 1))
+        for n in range(1, 7)],
+    6: [("fd09::%d:0/112" % n, "fd09::%d:1" % n) for n in range(1, 7)],
+}
+
+# Default of every test namespace: (sysctl, value).
+SYSCTLS = [
+    ("net.ipv4.icmp_ratelimit", "0"),
+    ("net.ipv4.icmp_ratemask", "0"),
+    ("net.ipv6.icmp.ratelimit", "0"),
+    ("net.ipv6.icmp.ratemask", "0"),
+    ("net.ipv6.conf.all.accept_ra", "0"),
+    ("net.ipv6.conf.default.accept_ra", "0"),
+    ("net.ipv6.conf.default.router_solicitations", "0"),
+    ("net.ipv6.conf.default.mldv2_unsolicited_report_interval", "10"),
+    ("net.ipv4.conf.all.rp_filter", "0"),
+    ("net.ipv4.conf.default.rp_filter", "0"),
+]
+
+
+def _setns(fd):
+    if _libc.setns(fd, _CLONE_NEWNET):
+        error = ctypes.get_errno()
+        raise OSError(error, "setns: " + os.strerror(error))
+
+
+def pin(cpu=None):
+    """Keep this process, and what it starts, on one CPU."""
+    cpus = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cpus) if cpu is None else cpu})
+
+
+def ip(*lines, namespace=None):
+    """Run iproute2 commands, given without the leading `ip`, in one batch."""
+    command = ["ip"]
+    if namespace:
+        command += ["-n", namespace]
+    done = subprocess.run(command + ["-batch", "-"], text=True,
+                          input="\n".join(lines) + "\n",
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode:
+        raise RuntimeError("ip %s: %s" % ("; ".join(lines), done.stdout))
+    return done.stdout
+
+
+class Namespace:
+    """
+    A named network namespace (`ip netns`).  `with ns:` enters it and leaves it
+    again; this may be nested.
+    """
+    def __init__(self, name, exists=False):
+        self.name = name
+        self.links = {}		# name of the neighbour: our end of the Link
+        self._outer = []
+        if not exists:
+            ip("netns add " + name)
+        self._fd = os.open("/run/netns/" + name, os.O_RDONLY)
+
+    def __enter__(self):
+        self._outer.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY))
+        _setns(self._fd)
+        return self
+
+    def __exit__(self, *_):
+        outer = self._outer.pop()
+        _setns(outer)
+        os.close(outer)
+
+    def ip(self, *lines):
+        """iproute2 commands in this namespace."""
+        return ip(*lines, namespace=self.name)
+
+    def sysctl(self, name, value=None):
+        """Read a sysctl of this namespace, or write it."""
+        path = "/proc/sys/" + name.replace(".", "/")
+        with self:
+            if value is None:
+                with open(path) as file:
+                    return file.read().strip()
+            with open(path, "w") as file:
+                file.write(str(value) + "\n")
+        return value
+
+    def run(self, *command, **options):
+        """subprocess.run in this namespace; text output is captured."""
+        options.setdefault("stdout", subprocess.PIPE)
+        options.setdefault("stderr", subprocess.PIPE)
+        options.setdefault("text", True)
+        with self:
+            return subprocess.run(command, **options)
+
+    def close(self):
+        """Delete it.  Its end comes when its last socket is closed, too."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+            ip("netns del " + self.name)
+
+
+class Link:
+    """One end of a veth pair: where it is and what its addresses are."""
+    def __init__(self, namespace, device, mac, v4, v6):
+        self.namespace = namespace
+        self.device = device
+        self.mac = mac
+        self.addr = {4: v4, 6: v6}
+
+
+def namespaces(*names):
+    """Several namespaces at once, in their default state."""
+    ip(*("netns add " + name for name in names))
+    spaces = [Namespace(name, exists=True) for name in names]
+    for space in spaces:
+        with space:
+            for name, value in SYSCTLS:
+                try:
+                    with open("/proc/sys/" + name.replace(".", "/"), "w") as f:
+                        f.write(value + "\n")
+                except FileNotFoundError:
+                    pass
+        space.ip("link set lo up")
+    return spaces
+
+
+def veth(number, one, one_device, two, two_device, extra=()):
+    """
+    Join two namespaces: network 10.9.<number>.0/24 and fd09:<number>::/64, the
+    first gets .1, the second .2.  `extra` addresses, (family, address), go to
+    the first, too.  Returns the two Links.
+    """
+    ends = []
+    for host, space, device in ((1, one, one_device), (2, two, two_device)):
+        v6 = "fd09::%d" % host if number == 0 else \
+             "fd09:%d::%d" % (number, host)
+        ends.append(Link(space, device, "02:09:00:00:%02x:%02x" %
+                         (number, host), "10.9.%d.%d" % (number, host), v6))
+    a, b = ends
+    ip("link add name %s address %s netns %s type veth "
+       "peer name %s address %s netns %s" %
+       (a.device, a.mac, one.name, b.device, b.mac, two.name))
+    one.links[two.name], two.links[one.name] = a, b
+    for end, peer, mine, theirs in ((a, b, extra, ()), (b, a, (), extra)):
+        lines = ["addr add %s/24 dev %s" % (end.addr[4], end.device),
+                 "addr add %s/64 dev %s nodad" % (end.addr[6], end.device),
+                 "link set %s up" % end.device]
+        for family, addr in mine:
+            lines.append("addr add %s/%d dev %s%s" % (
+                addr, 24 if family == 4 else 64, end.device,
+                "" if family == 4 else " nodad"))
+        for addr in [peer.addr[4], peer.addr[6]] + [x for _, x in theirs]:
+            lines.append("neigh replace %s lladdr %s dev %s nud permanent" %
+                         (addr, peer.mac, end.device))
+        end.namespace.ip(*lines)
+    return a, b
+
+
+class Lab:
+    """
+    The standard topology: .left, .right, .other are Namespaces; .l0, .r0, .l1,
+    .o0 are Links.
+    """
+    def __init__(self):
+        pin()
+        self.left, self.right, self.other = namespaces("left", "right",
+                                                       "other")
+        extra = [(family, addr) for family in SOURCES
+                 for _, addr in SOURCES[family]]
+        self.l0, self.r0 = veth(0, self.left, "l0", self.right, "r0", extra)
+        self.l1, self.o0 = veth(1, self.left, "l1", self.other, "o0")
+
+    def close(self):
+        """Delete the namespaces."""
+        for space in (self.other, self.right, self.left):
+            space.close()

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0
+"""
+The kraw command and the kernel module: run, expect, load, unload.
+"""
+import json
+import os
+import subprocess
+from collections import namedtuple
+
+from . import clock
+
+KRAW = os.environ.get("KRAW", "kraw")
+
+Result = namedtuple("Result", "status out err")
+
+
+class Refused(Exception):
+    """A command that should have worked did not."""
+
+
+def command(*args, stdin=None):
+    """Run any command; status, stdout and stderr as text."""
+    done = subprocess.run(args, input=stdin, text=True,
+                          stdin=subprocess.DEVNULL if stdin is None else None,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return Result(done.returncode, done.stdout, done.stderr)
+
+
+def _line(namespace, text):
+    words = [KRAW]
+    if namespace is not None:
+        words += ["-n", getattr(namespace, "name", namespace)]
+    return words + (text.split() if isinstance(text, str) else list(text))
+
+
+def kraw(text, namespace=None, stdin=None):
+    """
+    Run `kraw -n NAMESPACE <text>` whatever comes of it.  `text` is a string
+    that is split at blanks, or a list of words.
+    """
+    return command(*_line(namespace, text), stdin=stdin)
+
+
+def do(text, namespace=None, stdin=None):
+    """Run kraw and insist on success; its standard output."""
+    result = kraw(text, namespace, stdin)
+    if result.status:
+        raise Refused("kraw %s: exit %d: %s" % (text, result.status,
+                                                result.err.strip()))
+    return result.out
+
+
+def ask(text, namespace=None):
+    """Run `kraw -j <text>`; the objects that it prints."""
+    return json.loads(do(["-j"] + _line(None, text)[1:], namespace) or "[]")
+
+
+def refused(text, namespace=None, stdin=None):
+    """
+    Run kraw and insist on a refusal by the kernel (status 2) or by the tool
+    (status 1): Result with the one line of its error.
+    """
+    result = kraw(text, namespace, stdin)
+    if not result.status:
+        raise Refused("kraw %s: worked, and should not have" % (text,))
+    return Result(result.status, result.out, result.err.strip())
+
+
+# --- the module --------------------------------------------------------------
+
+def loaded(name="kraw"):
+    """Is this module in the kernel?"""
+    with open("/proc/modules") as file:
+        return any(line.split()[0] == name for line in file)
+
+
+class Module:
+    """
+    kraw.ko, loaded while the object lives.  close() unloads it, whatever it
+    still manages.
+    """
+    def __init__(self, *params, path=None, load=True):
+        self._path = path or os.environ.get("KRAW_KO")
+        if not self._path:
+            raise RuntimeError("KRAW_KO does not say where kraw.ko is")
+        self._params = params
+        if load:
+            self.load()
+
+    def load(self):
+        """insmod, with what the module needs."""
+        needs = command("modinfo", "-F", "depends", self._path).out.strip()
+        for name in needs.split(",") if needs else []:
+            command("modprobe", name)
+        done = command("insmod", self._path, *self._params)
+        if done.status:
+            raise Refused("insmod: " + done.err.strip())
+
+    def unload(self):
+        """rmmod; True if that worked."""
+        def gone():
+            return not loaded() or not command("rmmod", "kraw").status
+        return bool(clock.wait_until(gone))
+
+    def close(self):
+        """Unload it if it is loaded."""
+        if loaded() and not self.unload():
+            raise Refused("rmmod kraw: " + command("rmmod", "kraw").err)
+
+
+def modprobe(name):
+    """Load one of the kernel's own modules; Result."""
+    return command("modprobe", name)
