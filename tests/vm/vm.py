@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0
+"""One QEMU process: start it, talk to it, end it."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+
+# Exit statuses of a run that say more than the job's own (sysexits.h ends
+# below at 78, shells begin at 126).
+SPLAT, LEAK, TAINT, DIED, TIMEOUT, SETUP = 80, 81, 82, 83, 84, 85
+
+# O: out-of-tree module, E: unsigned module, N: KUnit ran
+TAINT_EXPECTED = 1 << 12 | 1 << 13 | 1 << 18
+
+
+def kvm_usable():
+    """Whether it is worth trying: a /dev/kvm alone promises nothing."""
+    with open('/proc/cpuinfo') as f:
+        flags = re.search(r'^flags\s*:(.*)$', f.read(), re.MULTILINE)
+    if not flags or not {'vmx', 'svm'} & set(flags.group(1).split()):
+        return False
+    return os.access('/dev/kvm', os.R_OK | os.W_OK)
+
+
+class Kernel:
+    """A directory as described in tests/vm/kernels/README."""
+
+    def __init__(self, path):
+        self.path = path
+        with open(os.path.join(path, 'release')) as f:
+            self.release = f.read().strip()
+        image = os.path.join(path, 'vmlinux')
+        self.image = image if os.path.exists(image) else os.path.join(path, 'bzImage')
+        # How many times longer than usual everything takes; a kernel that
+        # checks everything also needs more memory.
+        self.slow, self.memory = 1, 512
+        if os.path.exists(os.path.join(path, 'slow')):
+            self.slow, self.memory = 4, 1024
+        self.modules = os.path.join(path, 'lib/modules', self.release)
+
+
+class Machine:
+    """A VM with three channels to it, all inherited sockets: nothing that two
+    runs could fight for has a name."""
+
+    def __init__(self, kernel, initrd, cpus, memory, kvm, console, tty=False,
+                 incoming=None):
+        self.console = console
+        self.control, control = socket.socketpair()
+        self.out, out = socket.socketpair()
+        self.qmp, qmp = socket.socketpair()
+        theirs = [control, out, qmp]
+        append = ('console=ttyS0 panic=-1 loglevel=5 nokaslr cryptomgr.notests '
+                  'oops=panic no_timer_check random.trust_cpu=on '
+                  'rcupdate.rcu_cpu_stall_timeout=100 net.ifnames=0')
+        command = [
+            'qemu-system-x86_64', '-nodefaults', '-no-user-config',
+            '-display', 'none', '-no-reboot', '-M', 'q35',
+            '-accel', 'kvm' if kvm else 'tcg',
+            # QEMU 7.2 emulates cmpxchg16b wrongly when the host is busy
+            '-cpu', 'host' if kvm else 'qemu64,-cx16,+rdrand',
+            '-smp', str(cpus), '-m', str(memory), '-rtc', 'base=utc',
+            '-kernel', kernel.image, '-initrd', initrd, '-append', append,
+            '-chardev', f'file,id=console,path={console}',
+            '-serial', 'chardev:console',
+            '-chardev', f'socket,id=qmp,fd={qmp.fileno()}',
+            '-mon', 'chardev=qmp,mode=control',
+            '-device', 'virtio-serial-pci',
+            '-chardev', f'socket,id=control,fd={control.fileno()}',
+            '-device', 'virtserialport,chardev=control,name=control',
+            '-chardev', f'socket,id=out,fd={out.fileno()}',
+            '-device', 'virtserialport,chardev=out,name=out',
+            '-fsdev', 'local,id=host,path=/,security_model=none,readonly=on,multidevs=remap',
+            '-device', 'virtio-9p-pci,fsdev=host,mount_tag=host',
+        ]
+        if tty:
+            command += ['-chardev', 'stdio,id=tty,signal=off', '-serial', 'chardev:tty']
+        if incoming:
+            command += ['-incoming', f'exec:cat {incoming}']
+        self.process = subprocess.Popen(
+            command, stdin=None if tty else subprocess.DEVNULL,
+            stdout=None if tty else subprocess.DEVNULL, stderr=subprocess.PIPE,
+            pass_fds=[s.fileno() for s in theirs])
+        for s in theirs:
+            s.close()
+
+    def command(self, name, **arguments):
+        """A QMP command and its result."""
+        if not hasattr(self, 'monitor'):
+            self.monitor = self.qmp.makefile('rw')
+            self.monitor.readline()
+            self.command('qmp_capabilities')
+        json.dump({'execute': name, 'arguments': arguments}, self.monitor)
+        self.monitor.flush()
+        while True:
+            line = self.monitor.readline()
+            if not line:
+                raise OSError('QEMU went away')
+            reply = json.loads(line)
+            if 'error' in reply:
+                raise OSError(f"{name}: {reply['error']['desc']}")
+            if 'return' in reply:
+                return reply['return']
+
+    def end(self):
+        """Stop our own child; returns what it had to say."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        said = self.process.stderr.read().decode(errors='replace')
+        self.process.wait()
+        self.process.stderr.close()
+        for s in (self.control, self.out, self.qmp):
+            s.close()
+        return ''.join(line for line in said.splitlines(True)
+                       if 'terminating on signal' not in line)
+
+    def console_text(self):
+        try:
+            with open(self.console, errors='replace') as f:
+                return f.read()
+        except OSError:
+            return ''
