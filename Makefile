@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0
+
+CACHE := $(CURDIR)/.cache
+KERNEL ?= stock
+KERNELS ?= $(KERNEL)
+JOBS ?= 2
+
+export KERNELS T JOBS
+
+all: build
+
+help:
+	@echo 'make build [KERNEL=K]      kraw.ko and user/kraw'
+	@echo 'make check                 everything: static checks, all test subjects in VMs'
+	@echo 'make check T=SUBJECT       one subject: tests/subjects/SUBJECT.py'
+	@echo 'make check KERNEL=debug    on a kernel with KASAN, lockdep, kmemleak, ...'
+	@echo 'make check KERNELS="stock debug"'
+	@echo 'make demo                  a tour of kraw, in a VM'
+	@echo 'make vm RUN=FILE           run FILE as root in a VM, exit with its status'
+	@echo 'make vm-shell              a root shell in a VM'
+	@echo 'make packages              install the Debian packages that all this needs'
+	@echo 'make clean                 remove what was built'
+	@echo 'make distclean             remove downloads and kernels as well'
+	@echo
+	@echo 'Variables: KERNEL=stock|debug (tests/vm/kernels), CPUS=, MEM= (MiB), TIMEOUT= (s),'
+	@echo 'ARGS="..." for FILE, JOBS= subjects at a time.'
+
+packages:
+	@scripts/install-packages
+
+build: packages
+	@tests/vm/prepare '$(KERNEL)' '$(CACHE)'
+
+VM := tests/vm/run --cache '$(CACHE)' --kernel '$(KERNEL)' \
+	$(if $(CPUS),--cpus $(CPUS)) $(if $(MEM),--mem $(MEM)) \
+	$(if $(TIMEOUT),--timeout $(TIMEOUT))
+
+# The status of FILE is in make's message; make itself can only exit with 2.
+# tests/vm/run exits with it.
+vm:
+	@test -f '$(RUN)' || { echo "make vm: no such file: RUN='$(RUN)'" >&2; exit 1; }
+	@$(MAKE) --no-print-directory build >&2
+	@$(VM) -- '$(RUN)' $(ARGS)
+
+vm-shell: build
+	@$(VM) --shell
+
+demo:
+	@$(MAKE) --no-print-directory vm RUN=tests/demo/tour
+
+check: packages
+	@tests/check '$(CACHE)'
+
+clean:
+	rm -rf '$(CACHE)/build' '$(CACHE)/vm' '$(CACHE)/run'
+	@if [ -e user/Makefile ]; then $(MAKE) -C user clean; fi
+
+distclean: clean
+	rm -rf '$(CACHE)'
+
+.PHONY: all help packages build vm vm-shell demo check clean distclean
