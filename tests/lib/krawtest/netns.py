@@ -86,6 +86,7 @@ class Namespace:
     def __init__(self, name, exists=False):
         self.name = name
         self.links = {}		# name of the neighbour: our end of the Link
+        self.later = []		# `ip` commands that wait for _settle()
         self._outer = []
         if not exists:
             ip("netns add " + name)
@@ -153,7 +154,7 @@ def namespaces(*names):
                         f.write(value + "\n")
                 except FileNotFoundError:
                     pass
-        space.ip("link set lo up")
+        space.later = ["link set lo up"]
     return spaces
 
 
@@ -163,6 +164,13 @@ def veth(number, one, one_device, two, two_device, extra=()):
     first gets .1, the second .2.  `extra` addresses, (family, address), go to
     the first, too.  Returns the two Links.
     """
+    links = _join(number, one, one_device, two, two_device, extra)
+    _settle([links], [one, two])
+    return links
+
+
+def _join(number, one, one_device, two, two_device, extra=()):
+    """The two Links, and what `ip` has to do in each namespace, for later."""
     ends = []
     for host, space, device in ((1, one, one_device), (2, two, two_device)):
         v6 = "fd09::%d" % host if number == 0 else \
@@ -170,14 +178,12 @@ def veth(number, one, one_device, two, two_device, extra=()):
         ends.append(Link(space, device, "02:09:00:00:%02x:%02x" %
                          (number, host), "10.9.%d.%d" % (number, host), v6))
     a, b = ends
-    ip("link add name %s address %s netns %s type veth "
-       "peer name %s address %s netns %s" %
-       (a.device, a.mac, one.name, b.device, b.mac, two.name))
     one.links[two.name], two.links[one.name] = a, b
     for end, peer, mine, theirs in ((a, b, extra, ()), (b, a, (), extra)):
-        lines = ["addr add %s/24 dev %s" % (end.addr[4], end.device),
-                 "addr add %s/64 dev %s nodad" % (end.addr[6], end.device),
-                 "link set %s up" % end.device]
+        lines = end.namespace.later
+        lines += ["addr add %s/24 dev %s" % (end.addr[4], end.device),
+                  "addr add %s/64 dev %s nodad" % (end.addr[6], end.device),
+                  "link set %s up" % end.device]
         for family, addr in mine:
             lines.append("addr add %s/%d dev %s%s" % (
                 addr, 24 if family == 4 else 64, end.device,
@@ -185,8 +191,18 @@ def veth(number, one, one_device, two, two_device, extra=()):
         for addr in [peer.addr[4], peer.addr[6]] + [x for _, x in theirs]:
             lines.append("neigh replace %s lladdr %s dev %s nud permanent" %
                          (addr, peer.mac, end.device))
-        end.namespace.ip(*lines)
     return a, b
+
+
+def _settle(pairs, spaces):
+    """Make veth pairs, then do what was left for later; few processes."""
+    ip(*("link add name %s address %s netns %s type veth "
+         "peer name %s address %s netns %s" %
+         (a.device, a.mac, a.namespace.name, b.device, b.mac, b.namespace.name)
+         for a, b in pairs))
+    for space in spaces:
+        space.ip(*space.later)
+        space.later = []
 
 
 class Lab:
@@ -200,8 +216,10 @@ class Lab:
                                                        "other")
         extra = [(family, addr) for family in SOURCES
                  for _, addr in SOURCES[family]]
-        self.l0, self.r0 = veth(0, self.left, "l0", self.right, "r0", extra)
-        self.l1, self.o0 = veth(1, self.left, "l1", self.other, "o0")
+        self.l0, self.r0 = _join(0, self.left, "l0", self.right, "r0", extra)
+        self.l1, self.o0 = _join(1, self.left, "l1", self.other, "o0")
+        _settle([(self.l0, self.r0), (self.l1, self.o0)],
+                [self.left, self.right, self.other])
 
     def close(self):
         """Delete the namespaces."""

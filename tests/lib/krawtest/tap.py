@@ -130,7 +130,8 @@ def each(*values):
 def _title(func, args):
     words = [func.__name__.replace("_", " ")]
     for arg in args:
-        words.append("IPv%d" % arg if arg in (4, 6) else str(arg))
+        words.append("IPv%d" % arg if arg in (4, 6) else
+                     getattr(arg, "__name__", str(arg)))
     return ", ".join(words)
 
 

@@ -111,3 +111,17 @@ class Module:
 def modprobe(name):
     """Load one of the kernel's own modules; Result."""
     return command("modprobe", name)
+
+
+def stats(proto, namespace):
+    """
+    The counters of one managed protocol: {4: {"seen": 3, ...}, 6: {...}}, only
+    the families that are managed.
+    """
+    out = {}
+    for entry in ask("stats proto %s" % proto, namespace):
+        for counters in entry.get("stats", [entry]):
+            family = {"ipv4": 4, "ipv6": 6}[counters["family"]]
+            out[family] = {name: value for name, value in counters.items()
+                           if name not in ("family", "proto", "name")}
+    return out

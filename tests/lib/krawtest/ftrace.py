@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0
+"""
+The order in which kernel functions ran, by kprobe events.  One CPU's trace
+buffer is written in the order of events, and a packet is received on one CPU.
+"""
+import os
+
+_ROOT = "/sys/kernel/tracing"
+_GROUP = "krawtest"
+
+
+def _write(path, text, append=False):
+    # not open(..., True), which seeks; these files do not like that
+    fd = os.open(os.path.join(_ROOT, path),
+                 os.O_WRONLY | (os.O_APPEND if append else 0))
+    try:
+        os.write(fd, (text + "\n").encode())
+    finally:
+        os.close(fd)
+
+
+def available():
+    """Can this kernel do it?"""
+    return os.path.exists(_ROOT + "/kprobe_events")
+
+
+class Calls:
+    """
+    with Calls(raw="raw_rcv", handler="kraw:some_symbol") as calls: ...
+    calls.order is the list of the given names in the order of the calls.
+    """
+    def __init__(self, **functions):
+        self._functions = functions
+        self._dir = "instances/" + _GROUP
+        self.order = []
+
+    def __enter__(self):
+        try:
+            for name, function in self._functions.items():
+                _write("kprobe_events",
+                       "p:%s/%s %s" % (_GROUP, name, function), True)
+            os.mkdir(os.path.join(_ROOT, self._dir))
+            for name in self._functions:
+                _write("%s/events/%s/%s/enable" % (self._dir, _GROUP, name),
+                       "1")
+        except OSError:
+            self._remove()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        with open(os.path.join(_ROOT, self._dir, "trace")) as file:
+            for line in file:
+                # task-pid [cpu] flags time: event: (function+0x0/0x10)
+                words = line.split(": ")
+                if not line.startswith("#") and len(words) > 2 and \
+                   words[1] in self._functions:
+                    self.order.append(words[1])
+        self._remove()
+
+    def _remove(self):
+        for name in self._functions:
+            try:
+                _write("%s/events/%s/%s/enable" % (self._dir, _GROUP, name),
+                       "0")
+            except OSError:
+                pass
+        try:
+            os.rmdir(os.path.join(_ROOT, self._dir))
+        except OSError:
+            pass
+        for name in self._functions:
+            try:
+                _write("kprobe_events", "-:%s/%s" % (_GROUP, name), True)
+            except OSError:
+                pass
