@@ -19,11 +19,15 @@ help:
 	@echo 'make vm RUN=FILE           run FILE as root in a VM, exit with its status'
 	@echo 'make vm-shell              a root shell in a VM'
 	@echo 'make packages              install the Debian packages that all this needs'
+	@echo 'make format                give user/ the form that the static checks want'
 	@echo 'make clean                 remove what was built'
 	@echo 'make distclean             remove downloads and kernels as well'
 	@echo
 	@echo 'Variables: KERNEL=stock|debug (tests/vm/kernels), CPUS=, MEM= (MiB), TIMEOUT= (s),'
 	@echo 'ARGS="..." for FILE, JOBS= subjects at a time.'
+
+format:
+	clang-format -i user/*.[ch]
 
 packages:
 	@scripts/install-packages
@@ -58,4 +62,4 @@ clean:
 distclean: clean
 	rm -rf '$(CACHE)'
 
-.PHONY: all help packages build vm vm-shell demo check clean distclean
+.PHONY: all help format packages build vm vm-shell demo check clean distclean
