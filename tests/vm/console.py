@@ -42,5 +42,6 @@ def splat(text):
             if expected and TRACE.search(line):
                 expected = False
                 continue
-            return '\n'.join(lines[i:i + CONTEXT])
+            # WARN's own words come before its first line that is fixed
+            return '\n'.join(lines[max(i - 2, 0):i + CONTEXT])
     return None
