@@ -103,11 +103,11 @@ class Spec:
         policy = {"type": POLICY_TYPE[attr["type"]]}
         if attr["type"] in BITS:
             enum = self.definitions.get(attr.get("enum"))
-            if enum and enum["type"] == "flags":
+            if enum and enum["type"] == "flags" and "max" not in checks:
                 policy["mask"] = sum(self.entries(enum["name"]).values())
                 return policy
             low, high = 0, (1 << BITS[attr["type"]]) - 1
-            if enum:
+            if enum and enum["type"] == "enum":
                 values = self.entries(enum["name"]).values()
                 low, high = min(values), max(values)
             policy["min"] = self.length(checks.get("min", low))

@@ -11,7 +11,7 @@ packages stay as they are), keeps the few files that are needed in
 
 Run: prints the folder, fetching it first if need be; exit status 4 and a
 reason on stderr if that is not possible. With --cached it fetches nothing.
-YNL_TREE in the environment names a kernel tree (6.12 or newer) to use instead.
+YNL_TREE in the environment names a kernel tree of that version to use instead.
 """
 
 import fcntl
@@ -63,7 +63,7 @@ def tree():
 
 
 def fetch(tmp):
-    """Find the package in the first suite that has it; unpack what is wanted."""
+    """Find the package in the first suite that has it; unpack it."""
     if not shutil.which("apt-get"):
         raise Unavailable("no apt-get here, and no kernel tree in YNL_TREE")
     why = "no Debian suite in the machine's apt sources"
@@ -126,7 +126,7 @@ APT::Sandbox::User "root";
 
 
 def unpack(deb, tmp):
-    """Move the wanted part of the package's tarball to its place in the cache."""
+    """Move what is wanted of the package to its place in the cache."""
     out = tmp / "out"
     out.mkdir()
     members = " ".join(f"{PACKAGE}/{name}" for name in WANTED)
