@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0
 """One QEMU process: start it, talk to it, end it."""
 
+import hashlib
 import json
 import os
 import re
+import shlex
 import socket
 import subprocess
+import time
 
 # Exit statuses of a run that say more than the job's own (sysexits.h ends
 # below at 78, shells begin at 126).
 SPLAT, LEAK, TAINT, DIED, TIMEOUT, SETUP = 80, 81, 82, 83, 84, 85
+
+# How many saved states to keep; each has about 100 MB.
+STATES = 8
 
 # O: out-of-tree module, E: unsigned module, N: KUnit ran
 TAINT_EXPECTED = 1 << 12 | 1 << 13 | 1 << 18
@@ -22,6 +28,11 @@ def kvm_usable():
     if not flags or not {'vmx', 'svm'} & set(flags.group(1).split()):
         return False
     return os.access('/dev/kvm', os.R_OK | os.W_OK)
+
+
+def qemu_version():
+    return subprocess.run(['qemu-system-x86_64', '--version'], check=True,
+                          capture_output=True, text=True).stdout
 
 
 class Kernel:
@@ -43,10 +54,13 @@ class Kernel:
 
 class Machine:
     """A VM with three channels to it, all inherited sockets: nothing that two
-    runs could fight for has a name."""
+    runs could fight for has a name.
+
+    A VM that has booted can be saved and later be restored in a fraction of
+    the time, as many times as one likes."""
 
     def __init__(self, kernel, initrd, cpus, memory, kvm, console, tty=False,
-                 incoming=None):
+                 snapshots=None):
         self.console = console
         self.control, control = socket.socketpair()
         self.out, out = socket.socketpair()
@@ -75,10 +89,18 @@ class Machine:
             '-fsdev', 'local,id=host,path=/,security_model=none,readonly=on,multidevs=remap',
             '-device', 'virtio-9p-pci,fsdev=host,mount_tag=host',
         ]
+        # Under KVM booting is quick enough. What a state depends on is in the
+        # command, but for the numbers of our descriptors.
+        self.state, self.restored = None, False
+        if snapshots and not kvm:
+            key = re.sub(r'fd=\d+|path=[^ ]*console', '', ' '.join(command)) + qemu_version()
+            self.state = os.path.join(
+                snapshots, hashlib.sha256(key.encode()).hexdigest()[:12] + '.state')
+            if os.path.exists(self.state):
+                self.restored = True
+                command += ['-incoming', f'exec:cat {shlex.quote(self.state)}']
         if tty:
             command += ['-chardev', 'stdio,id=tty,signal=off', '-serial', 'chardev:tty']
-        if incoming:
-            command += ['-incoming', f'exec:cat {incoming}']
         self.process = subprocess.Popen(
             command, stdin=None if tty else subprocess.DEVNULL,
             stdout=None if tty else subprocess.DEVNULL, stderr=subprocess.PIPE,
@@ -103,6 +125,44 @@ class Machine:
                 raise OSError(f"{name}: {reply['error']['desc']}")
             if 'return' in reply:
                 return reply['return']
+
+    def save(self):
+        """Keep the state of the running VM for later ones; it goes on. That
+        it could not be kept is no reason for the run to fail."""
+        directory = os.path.dirname(self.state)
+        part = f'{self.state}.{os.getpid()}'
+        os.makedirs(directory, exist_ok=True)
+        status = None
+        try:
+            self.command('stop')
+            self.command('migrate', uri=f'exec:cat > {shlex.quote(part)}')
+            while status not in ('completed', 'failed', 'cancelled'):
+                time.sleep(0.02)
+                status = self.command('query-migrate').get('status')
+        except OSError:
+            pass
+        self.command('cont')
+        if status == 'completed':
+            os.replace(part, self.state)
+        elif os.path.exists(part):
+            os.unlink(part)
+        # every combination of kernel, memory, ... has one; keep those in use
+        states = [os.path.join(directory, name) for name in os.listdir(directory)
+                  if name.endswith('.state')]
+        for path in sorted(states, key=os.path.getmtime)[:-STATES]:
+            os.unlink(path)
+
+    def resume(self):
+        """Let a restored VM, which was stopped when it was saved, go on."""
+        while self.command('query-status')['status'] == 'inmigrate':
+            time.sleep(0.01)
+        self.command('cont')
+        os.utime(self.state)
+
+    def forget(self):
+        """The saved state is no good."""
+        if os.path.exists(self.state):
+            os.unlink(self.state)
 
     def end(self):
         """Stop our own child; returns what it had to say."""
