@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "names.h"
+#include "error.h"
+
+#include <ctype.h>
+#include <linux/kraw.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+const struct names family_names = {
+	"family",
+	{
+		{ "ipv4", KRAW_FAMILY_IPV4 },
+		{ "ipv6", KRAW_FAMILY_IPV6 },
+		{ "both", KRAW_FAMILY_IPV4 | KRAW_FAMILY_IPV6 },
+	},
+};
+
+const struct names claim_names = {
+	"claim",
+	{
+		{ "none", KRAW_CLAIM_NONE },
+		{ "plain", KRAW_CLAIM_PLAIN },
+		{ "ports", KRAW_CLAIM_PORTS },
+	},
+};
+
+const struct names verdict_names = {
+	"verdict",
+	{
+		{ "all", KRAW_VERDICT_ALL },
+		{ "raw", KRAW_VERDICT_RAW },
+		{ "kernel", KRAW_VERDICT_KERNEL },
+		{ "one", KRAW_VERDICT_ONE },
+		{ "none", KRAW_VERDICT_NONE },
+		{ "reject", KRAW_VERDICT_REJECT },
+		{ "allow", KRAW_VERDICT_ALLOW },
+		{ "deny", KRAW_VERDICT_DENY },
+	},
+};
+
+const struct names unreach_names = {
+	"unreach",
+	{
+		{ "auto", KRAW_UNREACH_AUTO },
+		{ "never", KRAW_UNREACH_NEVER },
+		{ "always", KRAW_UNREACH_ALWAYS },
+	},
+};
+
+const struct names hook_names = {
+	"hook",
+	{
+		{ "input", KRAW_HOOK_INPUT },
+		{ "output", KRAW_HOOK_OUTPUT },
+	},
+};
+
+const char *name_of(const struct names *names, unsigned int value)
+{
+	unsigned int i;
+
+	for (i = 0; names->list[i].word; i++)
+		if (names->list[i].value == value)
+			return names->list[i].word;
+	return "unknown";
+}
+
+int name_parse(const struct names *names, const char *word, uint8_t *value)
+{
+	char known[128] = "";
+	unsigned int i;
+	size_t len = 0;
+
+	for (i = 0; names->list[i].word; i++) {
+		if (!strcmp(word, names->list[i].word)) {
+			*value = names->list[i].value;
+			return 0;
+		}
+		len += snprintf(known + len, sizeof(known) - len, "%s%s",
+				i ? ", " : "", names->list[i].word);
+	}
+	return fail("'%s' is no %s: use one of %s", word, names->what, known);
+}
+
+/* For machines without /etc/protocols, as many containers are. */
+static const struct {
+	const char *name;
+	uint8_t number;
+} protocols[] = {
+	{ "icmp", 1 },	       { "igmp", 2 },	    { "ipencap", 4 },
+	{ "tcp", 6 },	       { "egp", 8 },	    { "igp", 9 },
+	{ "udp", 17 },	       { "dccp", 33 },	    { "ipv6", 41 },
+	{ "ipv6-route", 43 },  { "ipv6-frag", 44 }, { "rsvp", 46 },
+	{ "gre", 47 },	       { "esp", 50 },	    { "ah", 51 },
+	{ "ipv6-icmp", 58 },   { "icmpv6", 58 },    { "ipv6-nonxt", 59 },
+	{ "ipv6-opts", 60 },   { "eigrp", 88 },	    { "ospf", 89 },
+	{ "ipip", 94 },	       { "pim", 103 },	    { "ipcomp", 108 },
+	{ "vrrp", 112 },       { "l2tp", 115 },	    { "isis", 124 },
+	{ "sctp", 132 },       { "udplite", 136 },  { "mobility-header", 135 },
+	{ "mpls-in-ip", 137 }, { "hip", 139 },	    { "shim6", 140 },
+	{ "ethernet", 143 },
+};
+
+const char *protocol_name(uint8_t number)
+{
+	const struct protoent *entry;
+	unsigned int i;
+
+	/* There 0 is called "ip", which is not what it means in a packet. */
+	if (!number)
+		return NULL;
+	entry = getprotobynumber(number);
+	if (entry)
+		return entry->p_name;
+	for (i = 0; i < ARRAY_SIZE(protocols); i++)
+		if (protocols[i].number == number)
+			return protocols[i].name;
+	return NULL;
+}
+
+int protocol_number(const char *name)
+{
+	const struct protoent *entry;
+	unsigned int i;
+
+	entry = getprotobyname(name);
+	if (entry)
+		return entry->p_proto;
+	for (i = 0; i < ARRAY_SIZE(protocols); i++)
+		if (!strcasecmp(protocols[i].name, name))
+			return protocols[i].number;
+	return -1;
+}
+
+const char *extension_header(uint8_t number)
+{
+	switch (number) {
+	case 0:
+		return "hop-by-hop options";
+	case 43:
+		return "routing";
+	case 44:
+		return "fragment";
+	case 50:
+		return "encapsulating security payload";
+	case 51:
+		return "authentication";
+	case 59:
+		return "no next header";
+	case 60:
+		return "destination options";
+	case 135:
+		return "mobility";
+	case 139:
+		return "host identity";
+	case 140:
+		return "shim6";
+	default:
+		return NULL;
+	}
+}
+
+const char *canonical(const char *word)
+{
+	static const struct {
+		const char *brief, *full;
+	} forms[] = {
+		{ "p", "proto" }, { "r", "rule" },     { "a", "add" },
+		{ "d", "del" },	  { "delete", "del" }, { "list", "show" },
+		{ "ls", "show" }, { "lst", "show" },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(forms); i++)
+		if (!strcmp(word, forms[i].brief))
+			return forms[i].full;
+	return word;
+}

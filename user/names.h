@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef KRAW_NAMES_H
+#define KRAW_NAMES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The words of one enumeration of the kernel's interface. */
+struct names {
+	const char *what; /* for errors: "verdict" */
+	struct {
+		const char *word;
+		unsigned int value;
+	} list[12]; /* ends at a word that is NULL */
+};
+
+extern const struct names family_names;
+extern const struct names claim_names;
+extern const struct names verdict_names;
+extern const struct names unreach_names;
+extern const struct names hook_names;
+
+/* The word for a value; a value that is not known: "unknown". */
+const char *name_of(const struct names *names, unsigned int value);
+
+/* The value of a word, or tells which words there are. */
+int name_parse(const struct names *names, const char *word, uint8_t *value);
+
+/* The name of a protocol number, or NULL. Valid until the next call. */
+const char *protocol_name(uint8_t number);
+
+/* The number of a protocol name, or -1. */
+int protocol_number(const char *name);
+
+/* The IPv6 extension header that this number stands for, or NULL. */
+const char *extension_header(uint8_t number);
+
+/*
+ * The full word for one of the few short forms (README and man page list
+ * them); any other word is returned as it is.
+ */
+const char *canonical(const char *word);
+
+#endif /* KRAW_NAMES_H */
