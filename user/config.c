@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "config.h"
+#include "error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void rule_clear(struct rule *rule)
+{
+	free(rule->bpf);
+	free(rule->expr);
+	memset(rule, 0, sizeof(*rule));
+}
+
+void handler_clear(struct handler *handler)
+{
+	free(handler->symbol);
+	free(handler->module);
+	memset(handler, 0, sizeof(*handler));
+}
+
+void proto_put(struct nlmsghdr *nlh, const struct proto *proto)
+{
+	struct nlattr *nest = mnl_attr_nest_start(nlh, KRAW_A_PROTO);
+
+	mnl_attr_put_u8(nlh, KRAW_PROTO_A_NUMBER, proto->number);
+	if (proto->set & BIT(KRAW_PROTO_A_FAMILIES))
+		mnl_attr_put_u8(nlh, KRAW_PROTO_A_FAMILIES, proto->families);
+	if (proto->set & BIT(KRAW_PROTO_A_CLAIM))
+		mnl_attr_put_u8(nlh, KRAW_PROTO_A_CLAIM, proto->claim);
+	if (proto->set & BIT(KRAW_PROTO_A_DELIVER))
+		mnl_attr_put_u8(nlh, KRAW_PROTO_A_DELIVER, proto->deliver);
+	if (proto->set & BIT(KRAW_PROTO_A_UNREACH))
+		mnl_attr_put_u8(nlh, KRAW_PROTO_A_UNREACH, proto->unreach);
+	mnl_attr_nest_end(nlh, nest);
+}
+
+static void put_prefix(struct nlmsghdr *nlh, const struct prefix *prefix,
+		       uint16_t address, uint16_t bits)
+{
+	mnl_attr_put(nlh, address, prefix->len, prefix->addr);
+	mnl_attr_put_u8(nlh, bits, prefix->bits);
+}
+
+void rule_put(struct nlmsghdr *nlh, const struct rule *rule)
+{
+	struct nlattr *nest = mnl_attr_nest_start(nlh, KRAW_A_RULE);
+
+	if (rule->set & BIT(KRAW_RULE_A_PROTO))
+		mnl_attr_put_u8(nlh, KRAW_RULE_A_PROTO, rule->proto);
+	if (rule->set & BIT(KRAW_RULE_A_HOOK))
+		mnl_attr_put_u8(nlh, KRAW_RULE_A_HOOK, rule->hook);
+	if (rule->set & BIT(KRAW_RULE_A_PREF))
+		mnl_attr_put_u32(nlh, KRAW_RULE_A_PREF, rule->pref);
+	if (rule->set & BIT(KRAW_RULE_A_HANDLE))
+		mnl_attr_put_u32(nlh, KRAW_RULE_A_HANDLE, rule->handle);
+	if (rule->set & BIT(KRAW_RULE_A_VERDICT))
+		mnl_attr_put_u8(nlh, KRAW_RULE_A_VERDICT, rule->verdict);
+	if (rule->set & BIT(KRAW_RULE_A_SRC))
+		put_prefix(nlh, &rule->src, KRAW_RULE_A_SRC,
+			   KRAW_RULE_A_SRC_PREFIX);
+	if (rule->set & BIT(KRAW_RULE_A_DST))
+		put_prefix(nlh, &rule->dst, KRAW_RULE_A_DST,
+			   KRAW_RULE_A_DST_PREFIX);
+	if (rule->set & BIT(KRAW_RULE_A_DEV))
+		mnl_attr_put_strz(nlh, KRAW_RULE_A_DEV, rule->dev);
+	if (rule->set & BIT(KRAW_RULE_A_TTL_MAX)) {
+		mnl_attr_put_u8(nlh, KRAW_RULE_A_TTL_MIN, rule->ttl.min);
+		mnl_attr_put_u8(nlh, KRAW_RULE_A_TTL_MAX, rule->ttl.max);
+	}
+	if (rule->set & BIT(KRAW_RULE_A_LEN_MAX)) {
+		mnl_attr_put_u32(nlh, KRAW_RULE_A_LEN_MIN, rule->len.min);
+		mnl_attr_put_u32(nlh, KRAW_RULE_A_LEN_MAX, rule->len.max);
+	}
+	if (rule->set & BIT(KRAW_RULE_A_TYPE_MAX)) {
+		mnl_attr_put_u8(nlh, KRAW_RULE_A_TYPE_MIN, rule->type.min);
+		mnl_attr_put_u8(nlh, KRAW_RULE_A_TYPE_MAX, rule->type.max);
+	}
+	if (rule->set & BIT(KRAW_RULE_A_BPF))
+		mnl_attr_put(nlh, KRAW_RULE_A_BPF,
+			     rule->bpf_len * sizeof(*rule->bpf), rule->bpf);
+	if (rule->set & BIT(KRAW_RULE_A_EXPR))
+		mnl_attr_put_strz(nlh, KRAW_RULE_A_EXPR, rule->expr);
+	mnl_attr_nest_end(nlh, nest);
+}
+
+/*
+ * The answers of the kernel are read with the same care as any input: what has
+ * another size than it should is left out.
+ */
+static bool get_u8(const struct nlattr *attr, uint8_t *value)
+{
+	if (!attr || mnl_attr_validate(attr, MNL_TYPE_U8) < 0)
+		return false;
+	*value = mnl_attr_get_u8(attr);
+	return true;
+}
+
+static bool get_u32(const struct nlattr *attr, uint32_t *value)
+{
+	if (!attr || mnl_attr_validate(attr, MNL_TYPE_U32) < 0)
+		return false;
+	*value = mnl_attr_get_u32(attr);
+	return true;
+}
+
+static bool get_u64(const struct nlattr *attr, uint64_t *value)
+{
+	if (!attr || mnl_attr_validate(attr, MNL_TYPE_U64) < 0)
+		return false;
+	*value = mnl_attr_get_u64(attr);
+	return true;
+}
+
+static char *get_text(const struct nlattr *attr)
+{
+	char *text;
+
+	if (!attr || mnl_attr_validate(attr, MNL_TYPE_STRING) < 0)
+		return NULL;
+	text = strndup(mnl_attr_get_payload(attr),
+		       mnl_attr_get_payload_len(attr));
+	return text ? text : xstrdup("");
+}
+
+static void get_stats(const struct nlattr *nest, struct proto *proto)
+{
+	const struct nlattr *attrs[KRAW_STATS_A_MAX + 1];
+	struct proto_stats *stats;
+	unsigned int i;
+	uint8_t family;
+
+	nl_nest(nest, attrs, KRAW_STATS_A_MAX);
+	if (!get_u8(attrs[KRAW_STATS_A_FAMILY], &family))
+		return;
+	stats = &proto->stats[family == KRAW_FAMILY_IPV4 ? 0 : 1];
+	stats->valid = true;
+	for (i = KRAW_STATS_A_SEEN; i <= KRAW_STATS_A_MAX; i++)
+		get_u64(attrs[i], &stats->count[i]);
+}
+
+int proto_get(const struct nlmsghdr *nlh, struct proto *proto)
+{
+	const struct nlattr *nest[KRAW_PROTO_A_MAX + 1];
+	const struct nlattr *attrs[KRAW_A_MAX + 1];
+	const struct nlattr *attr;
+	int ret;
+
+	memset(proto, 0, sizeof(*proto));
+	ret = nl_attrs(nlh, attrs, KRAW_A_MAX);
+	if (ret)
+		return ret;
+	get_u32(attrs[KRAW_A_GENERATION], &proto->generation);
+	if (!attrs[KRAW_A_PROTO])
+		return refused("the kernel's answer has no protocol in it");
+
+	nl_nest(attrs[KRAW_A_PROTO], nest, KRAW_PROTO_A_MAX);
+	get_u8(nest[KRAW_PROTO_A_NUMBER], &proto->number);
+	if (get_u8(nest[KRAW_PROTO_A_FAMILIES], &proto->families))
+		proto->set |= BIT(KRAW_PROTO_A_FAMILIES);
+	if (get_u8(nest[KRAW_PROTO_A_CLAIM], &proto->claim))
+		proto->set |= BIT(KRAW_PROTO_A_CLAIM);
+	if (get_u8(nest[KRAW_PROTO_A_DELIVER], &proto->deliver))
+		proto->set |= BIT(KRAW_PROTO_A_DELIVER);
+	if (get_u8(nest[KRAW_PROTO_A_UNREACH], &proto->unreach))
+		proto->set |= BIT(KRAW_PROTO_A_UNREACH);
+	if (get_u32(nest[KRAW_PROTO_A_RULES], &proto->rules))
+		proto->set |= BIT(KRAW_PROTO_A_RULES);
+	/* The table holds one of each kind, the counters come once a family. */
+	mnl_attr_for_each_nested(attr, attrs[KRAW_A_PROTO])
+		if (mnl_attr_get_type(attr) == KRAW_PROTO_A_STATS)
+			get_stats(attr, proto);
+	return 0;
+}
+
+static bool get_prefix(const struct nlattr *address, const struct nlattr *bits,
+		       struct prefix *prefix)
+{
+	uint16_t len;
+
+	if (!address)
+		return false;
+	len = mnl_attr_get_payload_len(address);
+	if (len != 4 && len != 16)
+		return false;
+	memcpy(prefix->addr, mnl_attr_get_payload(address), len);
+	prefix->len = len;
+	prefix->bits = len * 8;
+	get_u8(bits, &prefix->bits);
+	return true;
+}
+
+/* Reads a range of bytes; an end that is missing is that of all bytes. */
+static bool get_range8(const struct nlattr *low, const struct nlattr *high,
+		       struct range *range)
+{
+	uint8_t min = 0, max = UINT8_MAX;
+	bool there = get_u8(low, &min);
+
+	there |= get_u8(high, &max);
+	range->min = min;
+	range->max = max;
+	return there;
+}
+
+static bool get_range32(const struct nlattr *low, const struct nlattr *high,
+			struct range *range)
+{
+	bool there;
+
+	range->min = 0;
+	range->max = UINT32_MAX;
+	there = get_u32(low, &range->min);
+	there |= get_u32(high, &range->max);
+	return there;
+}
+
+static void get_matches(const struct nlattr **nest, struct rule *rule)
+{
+	const struct nlattr *bpf = nest[KRAW_RULE_A_BPF];
+	char *dev;
+
+	if (get_prefix(nest[KRAW_RULE_A_SRC], nest[KRAW_RULE_A_SRC_PREFIX],
+		       &rule->src))
+		rule->set |= BIT(KRAW_RULE_A_SRC);
+	if (get_prefix(nest[KRAW_RULE_A_DST], nest[KRAW_RULE_A_DST_PREFIX],
+		       &rule->dst))
+		rule->set |= BIT(KRAW_RULE_A_DST);
+	dev = get_text(nest[KRAW_RULE_A_DEV]);
+	if (dev) {
+		strncpy(rule->dev, dev, sizeof(rule->dev) - 1);
+		rule->set |= BIT(KRAW_RULE_A_DEV);
+		free(dev);
+	}
+	if (get_range8(nest[KRAW_RULE_A_TTL_MIN], nest[KRAW_RULE_A_TTL_MAX],
+		       &rule->ttl))
+		rule->set |= BIT(KRAW_RULE_A_TTL_MAX);
+	if (get_range32(nest[KRAW_RULE_A_LEN_MIN], nest[KRAW_RULE_A_LEN_MAX],
+			&rule->len))
+		rule->set |= BIT(KRAW_RULE_A_LEN_MAX);
+	if (get_range8(nest[KRAW_RULE_A_TYPE_MIN], nest[KRAW_RULE_A_TYPE_MAX],
+		       &rule->type))
+		rule->set |= BIT(KRAW_RULE_A_TYPE_MAX);
+	if (bpf && mnl_attr_get_payload_len(bpf) >= sizeof(*rule->bpf)) {
+		rule->bpf_len = mnl_attr_get_payload_len(bpf) /
+				sizeof(*rule->bpf);
+		rule->bpf = xalloc(rule->bpf_len * sizeof(*rule->bpf));
+		memcpy(rule->bpf, mnl_attr_get_payload(bpf),
+		       rule->bpf_len * sizeof(*rule->bpf));
+		rule->set |= BIT(KRAW_RULE_A_BPF);
+	}
+	rule->expr = get_text(nest[KRAW_RULE_A_EXPR]);
+	if (rule->expr)
+		rule->set |= BIT(KRAW_RULE_A_EXPR);
+}
+
+int rule_get(const struct nlmsghdr *nlh, struct rule *rule)
+{
+	const struct nlattr *nest[KRAW_RULE_A_MAX + 1];
+	const struct nlattr *attrs[KRAW_A_MAX + 1];
+	int ret;
+
+	memset(rule, 0, sizeof(*rule));
+	ret = nl_attrs(nlh, attrs, KRAW_A_MAX);
+	if (ret)
+		return ret;
+	get_u32(attrs[KRAW_A_GENERATION], &rule->generation);
+	if (!attrs[KRAW_A_RULE])
+		return refused("the kernel's answer has no rule in it");
+
+	nl_nest(attrs[KRAW_A_RULE], nest, KRAW_RULE_A_MAX);
+	if (get_u8(nest[KRAW_RULE_A_PROTO], &rule->proto))
+		rule->set |= BIT(KRAW_RULE_A_PROTO);
+	if (get_u8(nest[KRAW_RULE_A_HOOK], &rule->hook))
+		rule->set |= BIT(KRAW_RULE_A_HOOK);
+	if (get_u32(nest[KRAW_RULE_A_PREF], &rule->pref))
+		rule->set |= BIT(KRAW_RULE_A_PREF);
+	if (get_u32(nest[KRAW_RULE_A_HANDLE], &rule->handle))
+		rule->set |= BIT(KRAW_RULE_A_HANDLE);
+	if (get_u8(nest[KRAW_RULE_A_VERDICT], &rule->verdict))
+		rule->set |= BIT(KRAW_RULE_A_VERDICT);
+	get_matches(nest, rule);
+	if (get_u64(nest[KRAW_RULE_A_PACKETS], &rule->packets))
+		rule->set |= BIT(KRAW_RULE_A_PACKETS);
+	if (get_u64(nest[KRAW_RULE_A_BYTES], &rule->bytes))
+		rule->set |= BIT(KRAW_RULE_A_BYTES);
+	return 0;
+}
+
+int handler_get(const struct nlmsghdr *nlh, struct handler *handler)
+{
+	const struct nlattr *nest[KRAW_HANDLER_A_MAX + 1];
+	const struct nlattr *attrs[KRAW_A_MAX + 1];
+	int ret;
+
+	memset(handler, 0, sizeof(*handler));
+	ret = nl_attrs(nlh, attrs, KRAW_A_MAX);
+	if (ret)
+		return ret;
+	if (!attrs[KRAW_A_HANDLER])
+		return refused("the kernel's answer has no handler in it");
+	nl_nest(attrs[KRAW_A_HANDLER], nest, KRAW_HANDLER_A_MAX);
+	get_u8(nest[KRAW_HANDLER_A_NUMBER], &handler->number);
+	get_u8(nest[KRAW_HANDLER_A_FAMILY], &handler->family);
+	get_u32(nest[KRAW_HANDLER_A_FLAGS], &handler->flags);
+	handler->symbol = get_text(nest[KRAW_HANDLER_A_SYMBOL]);
+	handler->module = get_text(nest[KRAW_HANDLER_A_MODULE]);
+	return 0;
+}
+
+static void *grow(void *entries, size_t count, size_t *size, size_t each)
+{
+	if (count < *size)
+		return entries;
+	*size = *size ? *size * 2 : 16;
+	return xrealloc(entries, *size * each);
+}
+
+static int add_proto(const struct nlmsghdr *nlh, void *data)
+{
+	struct proto_list *list = data;
+
+	list->entry = grow(list->entry, list->count, &list->size,
+			   sizeof(*list->entry));
+	return proto_get(nlh, &list->entry[list->count++]);
+}
+
+static int add_rule(const struct nlmsghdr *nlh, void *data)
+{
+	struct rule_list *list = data;
+
+	list->entry = grow(list->entry, list->count, &list->size,
+			   sizeof(*list->entry));
+	return rule_get(nlh, &list->entry[list->count++]);
+}
+
+int proto_list_get(struct proto_list *list)
+{
+	struct nl_msg msg;
+
+	memset(list, 0, sizeof(*list));
+	nl_begin(&msg, KRAW_CMD_PROTO_GET, 0);
+	return nl_dump(&msg, add_proto, list, "proto show");
+}
+
+int rule_list_get(struct rule_list *list, const struct rule *filter)
+{
+	struct nl_msg msg;
+
+	memset(list, 0, sizeof(*list));
+	nl_begin(&msg, KRAW_CMD_RULE_GET, 0);
+	if (filter && filter->set)
+		rule_put(msg.nlh, filter);
+	return nl_dump(&msg, add_rule, list, "rule show");
+}
+
+void proto_list_clear(struct proto_list *list)
+{
+	free(list->entry);
+	memset(list, 0, sizeof(*list));
+}
+
+void rule_list_clear(struct rule_list *list)
+{
+	while (list->count)
+		rule_clear(&list->entry[--list->count]);
+	free(list->entry);
+	memset(list, 0, sizeof(*list));
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef KRAW_CONFIG_H
+#define KRAW_CONFIG_H
+
+#include "netlink.h"
+#include "parse.h"
+
+#include <linux/filter.h>
+#include <net/if.h>
+
+#define BIT(n) (1U << (n))
+
+/* The most bytes that a rule or a protocol takes in a message. */
+#define CONFIG_ROOM (48 * 1024)
+
+/* A managed protocol; families and counters in the order of KRAW_FAMILY_*. */
+struct proto {
+	uint32_t set; /* BIT(KRAW_PROTO_A_...) of what is filled in */
+	uint8_t number;
+	uint8_t families;
+	uint8_t claim;
+	uint8_t deliver;
+	uint8_t unreach;
+	uint32_t rules;
+	uint32_t generation;
+	struct proto_stats {
+		bool valid;
+		uint64_t count[KRAW_STATS_A_MAX + 1];
+	} stats[2];
+};
+
+struct rule {
+	uint32_t set; /* BIT(KRAW_RULE_A_...) of what is filled in */
+	uint8_t proto;
+	uint8_t hook;
+	uint8_t verdict;
+	uint32_t pref;
+	uint32_t handle;
+	struct prefix src, dst;
+	char dev[IFNAMSIZ];
+	struct range ttl, len, type; /* there if their _MAX is set */
+	struct sock_filter *bpf;
+	unsigned int bpf_len;
+	char *expr;
+	uint64_t packets, bytes;
+	uint32_t generation;
+};
+
+struct handler {
+	uint8_t number;
+	uint8_t family;
+	uint32_t flags;
+	char *symbol;
+	char *module; /* NULL: built in */
+};
+
+void rule_clear(struct rule *rule);
+void handler_clear(struct handler *handler);
+
+/* Writes what is set into a message with enough room. */
+void proto_put(struct nlmsghdr *nlh, const struct proto *proto);
+void rule_put(struct nlmsghdr *nlh, const struct rule *rule);
+
+/* Reads an answer or a notification; the rule is to be cleared. */
+int proto_get(const struct nlmsghdr *nlh, struct proto *proto);
+int rule_get(const struct nlmsghdr *nlh, struct rule *rule);
+int handler_get(const struct nlmsghdr *nlh, struct handler *handler);
+
+/*
+ * Reads the words of a command: P with what may follow it. SET is for "proto
+ * set", where nothing has a default.
+ */
+int proto_parse(struct args *args, struct proto *proto, bool set);
+
+/*
+ * The words after "rule replace" and, without a handle, after "rule add". The
+ * rule is to be cleared in any case.
+ */
+int rule_parse(struct args *args, struct rule *rule);
+int rule_parse_new(struct args *args, struct rule *rule);
+
+/* "[hook H] proto P [pref N] [handle H]": what names rules; no matches. */
+int rule_parse_name(struct args *args, struct rule *rule);
+
+/* A list of protocols or rules of one configuration. */
+struct proto_list {
+	struct proto *entry;
+	size_t count, size;
+};
+
+struct rule_list {
+	struct rule *entry;
+	size_t count, size;
+};
+
+/* Asks the kernel; the filter may be NULL; the list is to be cleared. */
+int proto_list_get(struct proto_list *list);
+int rule_list_get(struct rule_list *list, const struct rule *filter);
+void proto_list_clear(struct proto_list *list);
+void rule_list_clear(struct rule_list *list);
+
+#endif /* KRAW_CONFIG_H */

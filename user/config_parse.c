@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * From the words of a command to a protocol or a rule. What is refused here
+ * would be refused by the kernel too; here we know better what was meant.
+ */
+#include "bpf.h"
+#include "config.h"
+#include "error.h"
+#include "names.h"
+
+#include <string.h>
+
+/* Marks an attribute as given; a second time is an error. */
+static int mark(uint32_t *set, unsigned int attr, const char *keyword)
+{
+	if (*set & BIT(attr))
+		return fail("'%s' is given twice", keyword);
+	*set |= BIT(attr);
+	return 0;
+}
+
+/* Reads the word after a keyword that is one of an enumeration. */
+static int parse_name(struct args *args, const char *keyword,
+		      const struct names *names, uint8_t *value)
+{
+	const char *word;
+	int ret = args_value(args, keyword, &word);
+
+	return ret ? ret : name_parse(names, word, value);
+}
+
+static int parse_u32(struct args *args, const char *keyword, uint32_t *value)
+{
+	const char *word;
+	int ret = args_value(args, keyword, &word);
+
+	return ret ? ret : parse_number(keyword, word, UINT32_MAX, value);
+}
+
+/* A verdict on input; those on output have other words. */
+static int parse_deliver(struct args *args, uint8_t *verdict)
+{
+	int ret = parse_name(args, "deliver", &verdict_names, verdict);
+
+	if (ret)
+		return ret;
+	if (*verdict == KRAW_VERDICT_ALLOW || *verdict == KRAW_VERDICT_DENY)
+		return fail("deliver %s: packets that come in are delivered to all, raw, kernel, one, none or reject",
+			    name_of(&verdict_names, *verdict));
+	return 0;
+}
+
+/* Numbers that the kernel's IP layers keep for themselves. */
+static int check_number(const struct proto *proto, bool set)
+{
+	const char *header = extension_header(proto->number);
+	bool ipv6 = proto->families & KRAW_FAMILY_IPV6;
+
+	if (proto->number == 255)
+		return fail("255 cannot be managed: the number is reserved, no packet carries it");
+	if (proto->number == 0)
+		return fail("0 cannot be managed: on IPv6 it is the hop-by-hop options header, on IPv4 it means no protocol");
+	/* What is not named on "set" stays, so it was good when it was added. */
+	if (set && !(proto->set & BIT(KRAW_PROTO_A_FAMILIES)))
+		return 0;
+	if (header && ipv6)
+		return fail("%u is an IPv6 extension header (%s) and no protocol there: use 'family ipv4'",
+			    proto->number, header);
+	return 0;
+}
+
+static int proto_word(struct args *args, const char *key, struct proto *proto)
+{
+	uint32_t ignored;
+
+	if (!strcmp(key, "family"))
+		return mark(&proto->set, KRAW_PROTO_A_FAMILIES, key) ?:
+			       parse_name(args, key, &family_names,
+					  &proto->families);
+	if (!strcmp(key, "claim"))
+		return mark(&proto->set, KRAW_PROTO_A_CLAIM, key) ?:
+			       parse_name(args, key, &claim_names,
+					  &proto->claim);
+	if (!strcmp(key, "deliver"))
+		return mark(&proto->set, KRAW_PROTO_A_DELIVER, key) ?:
+			       parse_deliver(args, &proto->deliver);
+	if (!strcmp(key, "unreach"))
+		return mark(&proto->set, KRAW_PROTO_A_UNREACH, key) ?:
+			       parse_name(args, key, &unreach_names,
+					  &proto->unreach);
+	/* So that a line of "proto show" can be pasted. */
+	if (!strcmp(key, "rules"))
+		return parse_u32(args, key, &ignored);
+	return fail("'%s' is not understood here: use family, claim, deliver or unreach",
+		    key);
+}
+
+int proto_parse(struct args *args, struct proto *proto, bool set)
+{
+	const char *word = args_next(args);
+	int ret;
+
+	memset(proto, 0, sizeof(*proto));
+	proto->families = KRAW_FAMILY_IPV4 | KRAW_FAMILY_IPV6;
+	proto->deliver = KRAW_VERDICT_ALL;
+	if (!word)
+		return fail("which protocol? Give its number or name");
+	ret = parse_protocol(word, &proto->number);
+	while (!ret && (word = args_next(args)))
+		ret = proto_word(args, word, proto);
+	if (ret)
+		return ret;
+	if (set && !proto->set)
+		return fail("nothing to set: use family, claim, deliver or unreach");
+	return check_number(proto, set);
+}
+
+static int rule_prefix(struct args *args, const char *key,
+		       struct prefix *prefix)
+{
+	const char *word;
+	int ret = args_value(args, key, &word);
+
+	return ret ? ret : parse_prefix(key, word, prefix);
+}
+
+static int rule_range(struct args *args, const char *key, uint32_t max,
+		      struct range *range)
+{
+	const char *word;
+	int ret = args_value(args, key, &word);
+
+	return ret ? ret : parse_range(key, word, max, range);
+}
+
+static int rule_device(struct args *args, struct rule *rule)
+{
+	const char *word;
+	int ret;
+
+	ret = args_value(args, "dev", &word) ?: parse_device(word);
+	if (!ret)
+		memcpy(rule->dev, word, strlen(word) + 1);
+	return ret;
+}
+
+static int rule_program(struct args *args, const char *key, struct rule *rule)
+{
+	const char *word;
+	int ret;
+
+	ret = mark(&rule->set, KRAW_RULE_A_BPF, "match") ?:
+		      args_value(args, key, &word);
+	if (ret)
+		return ret;
+	if (!strcmp(key, "bytecode"))
+		return bpf_parse(word, &rule->bpf, &rule->bpf_len);
+	rule->set |= BIT(KRAW_RULE_A_EXPR);
+	return bpf_compile(word, &rule->bpf, &rule->bpf_len, &rule->expr);
+}
+
+/* The words that say which rule; tells whether this is one of them. */
+static bool name_word(struct args *args, const char *key, struct rule *rule,
+		      int *ret)
+{
+	const char *word;
+
+	if (!strcmp(key, "hook")) {
+		*ret = mark(&rule->set, KRAW_RULE_A_HOOK, key) ?:
+			       parse_name(args, key, &hook_names, &rule->hook);
+	} else if (!strcmp(canonical(key), "proto")) {
+		*ret = mark(&rule->set, KRAW_RULE_A_PROTO, "proto") ?:
+			       args_value(args, "proto", &word)	    ?:
+			       parse_protocol(word, &rule->proto);
+	} else if (!strcmp(key, "pref")) {
+		*ret = mark(&rule->set, KRAW_RULE_A_PREF, key) ?:
+			       parse_u32(args, key, &rule->pref);
+	} else if (!strcmp(key, "handle")) {
+		*ret = mark(&rule->set, KRAW_RULE_A_HANDLE, key) ?:
+			       parse_u32(args, key, &rule->handle);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static int verdict_word(struct args *args, const char *key, struct rule *rule)
+{
+	if (rule->set & BIT(KRAW_RULE_A_VERDICT))
+		return fail("'%s': the rule has a verdict already", key);
+	rule->set |= BIT(KRAW_RULE_A_VERDICT);
+	if (!strcmp(key, "deliver"))
+		return parse_deliver(args, &rule->verdict);
+	return name_parse(&verdict_names, key, &rule->verdict);
+}
+
+static int match_word(struct args *args, const char *key, struct rule *rule)
+{
+	if (!strcmp(key, "src"))
+		return mark(&rule->set, KRAW_RULE_A_SRC, key) ?:
+			       rule_prefix(args, key, &rule->src);
+	if (!strcmp(key, "dst"))
+		return mark(&rule->set, KRAW_RULE_A_DST, key) ?:
+			       rule_prefix(args, key, &rule->dst);
+	if (!strcmp(key, "dev"))
+		return mark(&rule->set, KRAW_RULE_A_DEV, key) ?:
+			       rule_device(args, rule);
+	if (!strcmp(key, "ttl"))
+		return mark(&rule->set, KRAW_RULE_A_TTL_MAX, key) ?:
+			       rule_range(args, key, UINT8_MAX, &rule->ttl);
+	if (!strcmp(key, "len"))
+		return mark(&rule->set, KRAW_RULE_A_LEN_MAX, key) ?:
+			       rule_range(args, key, UINT32_MAX, &rule->len);
+	if (!strcmp(key, "type"))
+		return mark(&rule->set, KRAW_RULE_A_TYPE_MAX, key) ?:
+			       rule_range(args, key, UINT8_MAX, &rule->type);
+	if (!strcmp(key, "match") || !strcmp(key, "bytecode"))
+		return rule_program(args, key, rule);
+	if (!strcmp(key, "deliver") || !strcmp(key, "allow") ||
+	    !strcmp(key, "deny"))
+		return verdict_word(args, key, rule);
+	return fail("'%s' is not understood in a rule: see 'kraw rule help'",
+		    key);
+}
+
+static int check_rule(const struct rule *rule)
+{
+	bool output = rule->hook == KRAW_HOOK_OUTPUT;
+	bool output_verdict = rule->verdict == KRAW_VERDICT_ALLOW ||
+			      rule->verdict == KRAW_VERDICT_DENY;
+
+	if (!(rule->set & BIT(KRAW_RULE_A_PROTO)))
+		return fail("the rule names no protocol: add 'proto P'");
+	if (!(rule->set & BIT(KRAW_RULE_A_VERDICT)))
+		return fail("the rule has no verdict: add '%s'",
+			    output ? "allow' or 'deny" : "deliver VERDICT");
+	if (output && !output_verdict)
+		return fail("deliver %s: hook output decides what may leave, use 'allow' or 'deny'",
+			    name_of(&verdict_names, rule->verdict));
+	if (!output && output_verdict)
+		return fail("%s: is for hook output, on hook input use 'deliver VERDICT'",
+			    name_of(&verdict_names, rule->verdict));
+	if ((rule->set & BIT(KRAW_RULE_A_SRC)) &&
+	    (rule->set & BIT(KRAW_RULE_A_DST)) &&
+	    rule->src.len != rule->dst.len)
+		return fail("src and dst: one is IPv4 and the other IPv6, no packet has both");
+	return 0;
+}
+
+int rule_parse(struct args *args, struct rule *rule)
+{
+	const char *word;
+	int ret = 0;
+
+	memset(rule, 0, sizeof(*rule));
+	rule->hook = KRAW_HOOK_INPUT;
+	while (!ret && (word = args_next(args)))
+		if (!name_word(args, word, rule, &ret))
+			ret = match_word(args, word, rule);
+	return ret ? ret : check_rule(rule);
+}
+
+int rule_parse_new(struct args *args, struct rule *rule)
+{
+	int ret = rule_parse(args, rule);
+
+	if (!ret && (rule->set & BIT(KRAW_RULE_A_HANDLE)))
+		ret = fail("handle: a new rule gets its handle from the kernel, leave it out or use 'rule replace'");
+	return ret;
+}
+
+int rule_parse_name(struct args *args, struct rule *rule)
+{
+	const char *word;
+	int ret = 0;
+
+	memset(rule, 0, sizeof(*rule));
+	while (!ret && (word = args_next(args)))
+		if (!name_word(args, word, rule, &ret))
+			ret = fail("'%s' is not understood here: use hook, proto, pref or handle",
+				   word);
+	return ret;
+}
