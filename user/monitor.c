@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "config.h"
+#include "describe.h"
+#include "error.h"
+#include "subcommands.h"
+
+#include <errno.h>
+#include <linux/genetlink.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char monitor_usage[] =
+	"Usage: kraw monitor\n"
+	"Prints each change of the configuration of this network namespace when it\n"
+	"happens: [GENERATION] and the command that makes the same change.\n"
+	"With -j: a JSON object a line.\n";
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int signal)
+{
+	(void)signal;
+	stopped = 1;
+}
+
+static const char *event_name(uint8_t cmd)
+{
+	switch (cmd) {
+	case KRAW_CMD_PROTO_ADD:
+		return "proto add";
+	case KRAW_CMD_PROTO_SET:
+		return "proto set";
+	case KRAW_CMD_PROTO_DEL:
+		return "proto del";
+	case KRAW_CMD_RULE_ADD:
+		return "rule add";
+	case KRAW_CMD_RULE_REPLACE:
+		return "rule replace";
+	case KRAW_CMD_RULE_DEL:
+		return "rule del";
+	case KRAW_CMD_RULE_FLUSH:
+		return "rule flush";
+	case KRAW_CMD_APPLY:
+		return "apply";
+	default:
+		return NULL;
+	}
+}
+
+/*
+ * The text is the command, so it has what the command needs and no more; JSON
+ * has everything that is known of the object.
+ */
+static void print_event(const char *event, const uint32_t *generation,
+			const struct field *words, const struct field *all,
+			const void *object)
+{
+	json_t *json;
+	char *text;
+
+	if (options.json) {
+		json = json_object();
+		json_object_set_new(json, "event", json_string(event));
+		if (generation)
+			json_object_set_new(json, "generation",
+					    json_integer(*generation));
+		if (all)
+			json_object_update_new(json, output_json(all, object));
+		json_dumpf(json, stdout, JSON_COMPACT);
+		putchar('\n');
+		json_decref(json);
+	} else if (generation) {
+		text = words ? output_words(words, object, true) : xstrdup("");
+		printf("[%u] %s%s%s\n", *generation, event, words ? " " : "",
+		       text);
+		free(text);
+	} else {
+		printf("# %s\n", event);
+	}
+}
+
+static int proto_event(const struct nlmsghdr *nlh, uint8_t cmd)
+{
+	struct proto proto;
+	int ret;
+
+	ret = proto_get(nlh, &proto);
+	if (!ret)
+		print_event(event_name(cmd), &proto.generation,
+			    cmd == KRAW_CMD_PROTO_DEL ? proto_name_fields :
+							proto_fields,
+			    proto_fields, &proto);
+	return ret;
+}
+
+static int rule_event(const struct nlmsghdr *nlh, uint8_t cmd)
+{
+	const struct field *words = rule_fields;
+	struct rule rule;
+	int ret;
+
+	if (cmd == KRAW_CMD_RULE_DEL || cmd == KRAW_CMD_RULE_FLUSH)
+		words = rule_name_fields;
+	ret = rule_get(nlh, &rule);
+	if (!ret)
+		print_event(event_name(cmd), &rule.generation, words,
+			    rule_fields, &rule);
+	rule_clear(&rule);
+	return ret;
+}
+
+static int other_event(const struct nlmsghdr *nlh, uint8_t cmd)
+{
+	const struct nlattr *attrs[KRAW_A_MAX + 1];
+	uint32_t generation = 0;
+	int ret;
+
+	ret = nl_attrs(nlh, attrs, KRAW_A_MAX);
+	if (ret)
+		return ret;
+	if (attrs[KRAW_A_GENERATION])
+		generation = mnl_attr_get_u32(attrs[KRAW_A_GENERATION]);
+	print_event(event_name(cmd), &generation, NULL, NULL, NULL);
+	return 0;
+}
+
+static int print_message(const struct nlmsghdr *nlh, void *data)
+{
+	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
+
+	(void)data;
+	switch (genl->cmd) {
+	case KRAW_CMD_PROTO_ADD:
+	case KRAW_CMD_PROTO_SET:
+	case KRAW_CMD_PROTO_DEL:
+		return proto_event(nlh, genl->cmd);
+	case KRAW_CMD_RULE_ADD:
+	case KRAW_CMD_RULE_REPLACE:
+	case KRAW_CMD_RULE_DEL:
+	case KRAW_CMD_RULE_FLUSH:
+		return rule_event(nlh, genl->cmd);
+	case KRAW_CMD_APPLY:
+		return other_event(nlh, genl->cmd);
+	default: /* of a newer module */
+		return 0;
+	}
+}
+
+/* A reader that went away is no error: nobody is there to be told. */
+static int flush_events(void)
+{
+	if (!fflush(stdout))
+		return 0;
+	if (errno == EPIPE) {
+		stopped = 1;
+		return 0;
+	}
+	return output_flush();
+}
+
+static int read_events(void)
+{
+	for (;;) {
+		switch (nl_events(print_message, NULL)) {
+		case NL_EVENT_NONE:
+			return 0;
+		case NL_EVENT_SOME:
+			break;
+		case NL_EVENT_LOST:
+			print_event(options.json ?
+					    "lost" :
+					    "events were lost here, they came faster than they were read",
+				    NULL, NULL, NULL, NULL);
+			break;
+		case NL_EVENT_UNLOADED:
+			return flush_events() ?:
+				       refused("kraw.ko was unloaded: no more changes will come");
+		case NL_EVENT_ERROR:
+			return STATUS_REFUSED;
+		}
+		if (flush_events() || stopped)
+			return stopped ? 0 : STATUS_REFUSED;
+	}
+}
+
+/* Signals come in while we wait, and at no other time. */
+static void catch_signals(sigset_t *waiting)
+{
+	struct sigaction action = { .sa_handler = stop };
+	sigset_t blocked;
+
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGINT);
+	sigaddset(&blocked, SIGTERM);
+	sigprocmask(SIG_BLOCK, &blocked, waiting);
+	sigdelset(waiting, SIGINT);
+	sigdelset(waiting, SIGTERM);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+int monitor_main(struct args *args)
+{
+	/* Of standard output only the errors: its reader went away. */
+	struct pollfd fds[] = { { .events = POLLIN }, { STDOUT_FILENO, 0, 0 } };
+	sigset_t waiting;
+	int ret;
+
+	ret = args_end(args) ?: nl_open() ?: nl_listen(&fds[0].fd);
+	if (ret)
+		return ret;
+	catch_signals(&waiting);
+	while (!ret && !stopped) {
+		if (ppoll(fds, 2, NULL, &waiting) < 0 && errno != EINTR)
+			return refused("cannot wait for changes: %s",
+				       strerror(errno));
+		if (fds[1].revents & (POLLERR | POLLHUP))
+			break;
+		if (fds[0].revents)
+			ret = read_events();
+	}
+	return ret;
+}
