@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The protocol handlers that sit in kraw's slots.
+ *
+ * A slot is host-wide, a claim is one namespace's: for every other namespace
+ * the handler does what Linux does without one. Raw sockets had their copies
+ * before; that is the kernel's doing.
+ *
+ * .no_policy is set because without a handler the kernel checks the policy only
+ * if no raw socket matched; each branch here checks where the kernel would.
+ */
+#include "claim.h"
+
+#include <linux/rcupdate.h>
+#include <linux/skbuff.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
+#include "config.h"
+#include "net.h"
+#include "proto.h"
+#include "rawsock.h"
+#include "slot.h"
+#include "stats.h"
+#include "unreach.h"
+#include "uapi/linux/kraw.h"
+
+enum outcome {
+	DELIVERED,	/* the packet counts as delivered to an upper layer */
+	DROPPED,	/* it does not */
+};
+
+/* The claim of this namespace, or NULL. */
+static const struct kraw_proto *claim_find(struct net *net, u8 number,
+					   enum kraw_family family)
+{
+	const struct kraw_config *config;
+	const struct kraw_proto *proto;
+
+	config = rcu_dereference(kraw_net(net)->config);
+	proto = config->proto[number];
+	return kraw_proto_slots(proto) & BIT(family) ? proto : NULL;
+}
+
+/* Nothing of kraw's wants it yet: datagram sockets are to come. */
+static enum outcome consume(const struct kraw_proto *proto,
+			    enum kraw_family family, struct sk_buff *skb)
+{
+	if (!kraw_unreach_policy(family, skb)) {
+		kfree_skb_reason(skb, SKB_DROP_REASON_XFRM_POLICY);
+		return DROPPED;
+	}
+	kraw_stats_inc(proto->stats, family, KRAW_STATS_A_CLAIM_HANDLED);
+	if (proto->unreach == KRAW_UNREACH_ALWAYS)
+		kraw_unreach_answer(proto, family, skb);
+	consume_skb(skb);
+	return DELIVERED;
+}
+
+static enum outcome handle(struct net *net, u8 number, enum kraw_family family,
+			   struct sk_buff *skb)
+{
+	const struct kraw_proto *proto = NULL;
+
+	/*
+	 * Under FOU and GUE the IP header names the tunnel's protocol, and ours
+	 * is not to be known: then it is nobody's here.
+	 */
+	if (kraw_slot_held(number, family))
+		proto = claim_find(net, number, family);
+	if (proto)
+		return consume(proto, family, skb);
+	if (kraw_rawsock_match(net, family, skb, number)) {
+		consume_skb(skb);
+		return DELIVERED;
+	}
+	kraw_unreach_drop(NULL, family, skb, true);
+	return DROPPED;
+}
+
+static int claim4_rcv(struct sk_buff *skb)
+{
+	struct net *net = dev_net(skb->dev);
+
+	/* The kernel counts a delivery whenever a handler returns: undo it. */
+	if (handle(net, ip_hdr(skb)->protocol, KRAW_IPV4, skb) == DROPPED)
+		__IP_ADD_STATS(net, IPSTATS_MIB_INDELIVERS, -1);
+	return 0;
+}
+
+static int claim6_rcv(struct sk_buff *skb)
+{
+	u8 number = skb_network_header(skb)[IP6CB(skb)->nhoff];
+
+	/* Below zero nothing is counted; above, the packet would go round. */
+	if (handle(dev_net(skb->dev), number, KRAW_IPV6, skb) == DROPPED)
+		return -1;
+	return 0;
+}
+
+const struct net_protocol kraw_claim4 = {
+	.handler	= claim4_rcv,
+	.no_policy	= 1,
+};
+
+const struct inet6_protocol kraw_claim6 = {
+	.handler	= claim6_rcv,
+	.flags		= INET6_PROTO_NOPOLICY | INET6_PROTO_FINAL,
+};

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Every difference between kernels. Keyed on what compat-probe found in the
+ * headers, not on version numbers: stable releases change prototypes too.
+ */
+#ifndef _KRAW_COMPAT_H
+#define _KRAW_COMPAT_H
+
+#include <net/genetlink.h>
+#include <net/inet_sock.h>
+#include <net/sock.h>
+
+/* Socket flags: bit-fields until 6.5, then bits in inet_flags. */
+#ifdef KRAW_HAVE_INET_FLAGS
+#define kraw_sk_mc_all(sk)	inet_test_bit(MC_ALL, sk)
+#define kraw_sk_hdrincl(sk)	inet_test_bit(HDRINCL, sk)
+#else
+#define kraw_sk_mc_all(sk)	(inet_sk(sk)->mc_all)
+#define kraw_sk_hdrincl(sk)	(inet_sk(sk)->hdrincl)
+#endif
+
+/* A socket's drop counter: an atomic_t until 6.17. */
+#ifdef KRAW_HAVE_SK_DROPS_INC
+#define kraw_sk_drops_inc(sk)	sk_drops_inc(sk)
+#else
+#define kraw_sk_drops_inc(sk)	atomic_inc(&(sk)->sk_drops)
+#endif
+
+/* The parsed attributes of a dump request: wrapped in a genl_info since 6.6. */
+#ifdef KRAW_HAVE_GENL_INFO_DUMP
+#define kraw_dump_attrs(cb)	(genl_info_dump(cb)->attrs)
+#else
+#define kraw_dump_attrs(cb)	(genl_dumpit_info(cb)->attrs)
+#endif
+
+#endif /* _KRAW_COMPAT_H */

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The configuration of a namespace: built aside, swapped in with one pointer.
+ *
+ * Every change, from one protocol's verdict to a whole file, is an edit: begin,
+ * set, commit, end. A packet sees the configuration before or the one
+ * after, never a mixture. What can fail, taking slots and registering hooks,
+ * comes before the swap and is taken back if something else fails; what cannot
+ * fail, giving up what only the old configuration needed, comes after it.
+ */
+#include "config.h"
+
+#include <linux/lockdep.h>
+#include <linux/netlink.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include "input.h"
+#include "proto.h"
+#include "slot.h"
+
+/* The configuration of a namespace that was never configured. */
+static struct kraw_config nothing = { .generation = 1 };
+
+/* Frees configurations: some hold many rules, too many for a softirq. */
+static struct workqueue_struct *wq;
+
+static void config_free(struct kraw_config *config)
+{
+	int i;
+
+	for (i = 0; i < KRAW_PROTOCOLS; i++)
+		if (config->proto[i])
+			kraw_proto_put(config->proto[i]);
+	kfree(config);
+}
+
+static void free_work(struct work_struct *work)
+{
+	config_free(container_of(to_rcu_work(work), struct kraw_config, work));
+}
+
+static void retire(struct kraw_config *config)
+{
+	if (config == &nothing)
+		return;
+	INIT_RCU_WORK(&config->work, free_work);
+	queue_rcu_work(wq, &config->work);
+}
+
+/**
+ * kraw_edit_begin - start an edit
+ * @edit:	with @kn, @request and @extack set; the namespace is locked until
+ *		kraw_edit_end() if this returns 0
+ * @from_scratch: start with nothing instead of with what is in force
+ *
+ * Returns 0 or -ENOMEM.
+ */
+int kraw_edit_begin(struct kraw_edit *edit, bool from_scratch)
+{
+	struct kraw_net *kn = edit->kn;
+	int i;
+
+	edit->new = kzalloc(sizeof(*edit->new), GFP_KERNEL_ACCOUNT);
+	if (!edit->new)
+		return -ENOMEM;
+	mutex_lock(&kn->lock);
+	edit->old = rcu_dereference_protected(kn->config,
+					      lockdep_is_held(&kn->lock));
+	edit->last_handle = kn->last_handle;
+	edit->committed = false;
+	for (i = 0; !from_scratch && i < KRAW_PROTOCOLS; i++)
+		if (edit->old->proto[i])
+			edit->new->proto[i] = kraw_proto_get(edit->old->proto[i]);
+	return 0;
+}
+
+/* Puts a protocol in its place; NULL removes it. Takes over the reference. */
+void kraw_edit_set(struct kraw_edit *edit, u8 number, struct kraw_proto *proto)
+{
+	if (edit->new->proto[number])
+		kraw_proto_put(edit->new->proto[number]);
+	edit->new->proto[number] = proto;
+}
+
+static u8 slots_added(const struct kraw_edit *edit, int number)
+{
+	return kraw_proto_slots(edit->new->proto[number]) &
+	       ~kraw_proto_slots(edit->old->proto[number]);
+}
+
+static u8 slots_removed(const struct kraw_edit *edit, int number)
+{
+	return kraw_proto_slots(edit->old->proto[number]) &
+	       ~kraw_proto_slots(edit->new->proto[number]);
+}
+
+/* Gives back the slots that were added for the numbers below @end. */
+static void slots_undo(const struct kraw_edit *edit, int end)
+{
+	while (end--)
+		kraw_slot_put(end, slots_added(edit, end));
+}
+
+static int slots_take(const struct kraw_edit *edit)
+{
+	int i, err;
+
+	for (i = 0; i < KRAW_PROTOCOLS; i++) {
+		u8 added = slots_added(edit, i);
+
+		if (!added)
+			continue;
+		err = kraw_slot_permit(edit->request, edit->extack);
+		if (!err)
+			err = kraw_slot_get(i, added, edit->extack);
+		if (err) {
+			slots_undo(edit, i);
+			return err;
+		}
+	}
+	return 0;
+}
+
+static u8 families(const struct kraw_config *config)
+{
+	u8 families = 0;
+	int i;
+
+	for (i = 0; i < KRAW_PROTOCOLS; i++)
+		if (config->proto[i])
+			families |= config->proto[i]->families;
+	return families;
+}
+
+/**
+ * kraw_edit_check - see whether an edit could be committed now
+ * @edit:	under way; goes on
+ *
+ * Changes nothing. Returns 0, -EPERM (a claim is not the sender's to make) or
+ * -EBUSY (somebody else has the slot).
+ */
+int kraw_edit_check(struct kraw_edit *edit)
+{
+	int i, err;
+
+	for (i = 0; i < KRAW_PROTOCOLS; i++) {
+		u8 added = slots_added(edit, i);
+
+		if (!added)
+			continue;
+		err = kraw_slot_permit(edit->request, edit->extack);
+		if (!err)
+			err = kraw_slot_check(i, added, edit->extack);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/**
+ * kraw_edit_handle - choose the handle of a new rule
+ * @edit:	under way
+ * @handle:	result, never used before in this namespace
+ *
+ * Returns 0 or -EOVERFLOW, after four thousand million rules.
+ */
+int kraw_edit_handle(struct kraw_edit *edit, u32 *handle)
+{
+	if (edit->last_handle == U32_MAX) {
+		NL_SET_ERR_MSG(edit->extack,
+			       "this namespace has no rule handles left: reload the module");
+		return -EOVERFLOW;
+	}
+	*handle = ++edit->last_handle;
+	return 0;
+}
+
+/**
+ * kraw_edit_commit - put an edit in force
+ * @edit:	under way; both configurations can be read until kraw_edit_end()
+ *
+ * Returns 0, or with nothing changed: -EPERM, -EBUSY, -ENOMEM.
+ */
+int kraw_edit_commit(struct kraw_edit *edit)
+{
+	struct kraw_net *kn = edit->kn;
+	int i, err;
+
+	edit->new->families = families(edit->new);
+	err = slots_take(edit);
+	if (err)
+		return err;
+	err = kraw_input_register(kn, edit->new->families);
+	if (err) {
+		slots_undo(edit, KRAW_PROTOCOLS);
+		return err;
+	}
+	if (!++kn->generation)
+		kn->generation = 1;
+	edit->new->generation = kn->generation;
+	kn->last_handle = edit->last_handle;
+	rcu_assign_pointer(kn->config, edit->new);
+	edit->committed = true;
+
+	kraw_input_unregister(kn, ~edit->new->families);
+	for (i = 0; i < KRAW_PROTOCOLS; i++)
+		kraw_slot_put(i, slots_removed(edit, i));
+	return 0;
+}
+
+/* Ends an edit; if it was not committed, nothing has changed. */
+void kraw_edit_end(struct kraw_edit *edit)
+{
+	mutex_unlock(&edit->kn->lock);
+	if (edit->committed)
+		retire(edit->old);
+	else
+		config_free(edit->new);
+}
+
+void kraw_config_net_init(struct kraw_net *kn)
+{
+	mutex_init(&kn->lock);
+	kn->generation = nothing.generation;
+	RCU_INIT_POINTER(kn->config, &nothing);
+}
+
+/*
+ * Back to nothing. The hooks go first: what comes after that is plain Linux.
+ * No edit can be under way: no socket of the namespace is left.
+ */
+void kraw_config_net_exit(struct kraw_net *kn)
+{
+	struct kraw_config *old;
+	int i;
+
+	mutex_lock(&kn->lock);
+	old = rcu_dereference_protected(kn->config, lockdep_is_held(&kn->lock));
+	kraw_input_unregister(kn, ~0);
+	rcu_assign_pointer(kn->config, &nothing);
+	for (i = 0; i < KRAW_PROTOCOLS; i++)
+		kraw_slot_put(i, kraw_proto_slots(old->proto[i]));
+	retire(old);
+	mutex_unlock(&kn->lock);
+}
+
+int kraw_config_init(void)
+{
+	wq = alloc_workqueue("kraw", WQ_UNBOUND, 0);
+	return wq ? 0 : -ENOMEM;
+}
+
+/* After the last namespace: waits for configurations that wait for readers. */
+void kraw_config_exit(void)
+{
+	rcu_barrier();
+	destroy_workqueue(wq);
+}

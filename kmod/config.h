@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The configuration of a namespace: built aside, swapped in with one pointer. */
+#ifndef _KRAW_CONFIG_H
+#define _KRAW_CONFIG_H
+
+#include <linux/workqueue.h>
+#include "net.h"
+
+struct kraw_proto;
+struct netlink_ext_ack;
+struct sk_buff;
+
+/**
+ * struct kraw_config - read-only once it is published
+ * @generation:	its number, not 0
+ * @families:	bits KRAW_FAMILY_*: any protocol's
+ * @proto:	managed protocols by number, NULL: not managed
+ * @work:	frees it after a grace period
+ */
+struct kraw_config {
+	u32 generation;
+	u8 families;
+	struct kraw_proto *proto[KRAW_PROTOCOLS];
+	struct rcu_work work;
+};
+
+/**
+ * struct kraw_edit - an edit of a namespace's configuration under way
+ * @kn:		the namespace
+ * @old:	the configuration in force
+ * @new:	the one to come
+ * @request:	the message that asks for it: its sender's capabilities count
+ * @extack:	gets the reason of a refusal
+ * @last_handle: the newest rule's handle, if the edit is committed
+ * @committed:	@new is in force
+ */
+struct kraw_edit {
+	struct kraw_net *kn;
+	struct kraw_config *old;
+	struct kraw_config *new;
+	struct sk_buff *request;
+	struct netlink_ext_ack *extack;
+	u32 last_handle;
+	bool committed;
+};
+
+int kraw_edit_begin(struct kraw_edit *edit, bool from_scratch);
+void kraw_edit_set(struct kraw_edit *edit, u8 number, struct kraw_proto *proto);
+int kraw_edit_check(struct kraw_edit *edit);
+int kraw_edit_commit(struct kraw_edit *edit);
+int kraw_edit_handle(struct kraw_edit *edit, u32 *handle);
+void kraw_edit_end(struct kraw_edit *edit);
+
+int kraw_config_init(void);
+void kraw_config_exit(void);
+void kraw_config_net_init(struct kraw_net *kn);
+void kraw_config_net_exit(struct kraw_net *kn);
+
+#endif /* _KRAW_CONFIG_H */

@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Carries an input verdict out.
+ *
+ * Verdict all lets the packet pass. The others end it in the hook, so what the
+ * kernel would have done after the hook has to be done here, for the part that
+ * the verdict leaves: ip_local_deliver_finish(), ip_protocol_deliver_rcu(),
+ * ip6_input_finish() and ip6_protocol_deliver_rcu() are the models.
+ *
+ * Context of everything here: RCU read side, bottom halves off.
+ */
+#include "deliver.h"
+
+#include <linux/netfilter.h>
+#include <linux/skbuff.h>
+#include <net/addrconf.h>
+#include <net/ip.h>
+#include <net/ip6_route.h>
+#include <net/ipv6.h>
+#include <net/netfilter/nf_conntrack.h>
+#include <net/protocol.h>
+#include <net/xfrm.h>
+#include "proto.h"
+#include "rawsock.h"
+#include "slot.h"
+#include "stats.h"
+#include "unreach.h"
+#include "uapi/linux/kraw.h"
+
+/*
+ * Connection tracking confirms a connection in a hook of our own priority, and
+ * who was registered last goes first. If that is us, confirm in its place.
+ */
+static unsigned int confirm(struct sk_buff *skb)
+{
+#if IS_ENABLED(CONFIG_NF_CONNTRACK)
+	struct nf_conntrack *nfct = skb_nfct(skb);
+	const struct nf_ct_hook *hook;
+
+	if (!nfct || nf_ct_is_confirmed(container_of(nfct, struct nf_conn,
+						     ct_general)))
+		return NF_ACCEPT;
+	hook = rcu_dereference(nf_ct_hook);
+	if (hook && hook->confirm)
+		return hook->confirm(skb);
+#endif
+	return NF_ACCEPT;
+}
+
+/* From the IP header to the transport header. */
+static bool pull(enum kraw_family family, struct sk_buff *skb)
+{
+	skb_clear_delivery_time(skb);
+	if (family == KRAW_IPV4) {
+		__skb_pull(skb, skb_network_header_len(skb));
+		return true;
+	}
+	return pskb_pull(skb, skb_transport_offset(skb));
+}
+
+/* Back to the IP header, as the hook got it. */
+static void push(struct sk_buff *skb)
+{
+	skb_push(skb, skb->data - skb_network_header(skb));
+}
+
+static void count_delivered(struct net *net, enum kraw_family family,
+			    struct sk_buff *skb)
+{
+	if (family == KRAW_IPV4)
+		__IP_INC_STATS(net, IPSTATS_MIB_INDELIVERS);
+	else
+		__IP6_INC_STATS(net, ip6_dst_idev(skb_dst(skb)),
+				IPSTATS_MIB_INDELIVERS);
+}
+
+/* As the kernel discards an IPv6 packet on its way up. */
+static void discard6(struct net *net, struct sk_buff *skb,
+		     enum skb_drop_reason reason)
+{
+	__IP6_INC_STATS(net, ip6_dst_idev(skb_dst(skb)), IPSTATS_MIB_INDISCARDS);
+	kfree_skb_reason(skb, reason);
+}
+
+/*
+ * Whether the kernel has a handler for the protocol here. kraw's own, in a slot
+ * that another namespace claims, is as good as none.
+ */
+static bool handled(const struct kraw_proto *proto, enum kraw_family family)
+{
+	if (kraw_slot_held(proto->number, family))
+		return kraw_proto_slots(proto) & BIT(family);
+	if (family == KRAW_IPV4)
+		return rcu_access_pointer(inet_protos[proto->number]);
+	return rcu_access_pointer(inet6_protos[proto->number]);
+}
+
+/* Nobody receives it: do what "unreach" says. Consumes the packet. */
+static void unwanted(const struct kraw_proto *proto, enum kraw_family family,
+		     struct sk_buff *skb)
+{
+	kraw_unreach_drop(proto, family, skb,
+			  proto->unreach != KRAW_UNREACH_NEVER);
+}
+
+/* Verdict raw: copies to raw sockets, and the end. Consumes the packet. */
+static void raw(struct net *net, const struct kraw_proto *proto,
+		enum kraw_family family, struct sk_buff *skb)
+{
+	struct kraw_rawsock_count count;
+
+	kraw_rawsock_deliver(net, family, skb, proto->number, &count);
+	if (!count.matched) {
+		unwanted(proto, family, skb);
+		return;
+	}
+	kraw_stats_add(proto->stats, family, KRAW_STATS_A_RAW_MATCHED,
+		       count.matched);
+	kraw_stats_add(proto->stats, family, KRAW_STATS_A_RAW_COPIES,
+		       count.copies);
+	kraw_stats_add(proto->stats, family, KRAW_STATS_A_RAW_FILTERED,
+		       count.filtered);
+	kraw_stats_add(proto->stats, family, KRAW_STATS_A_RAW_REFUSED,
+		       count.refused);
+	count_delivered(net, family, skb);
+	if (proto->unreach == KRAW_UNREACH_ALWAYS &&
+	    kraw_unreach_policy(family, skb))
+		kraw_unreach_answer(proto, family, skb);
+	consume_skb(skb);
+}
+
+static void kernel4(struct net *net, const struct kraw_proto *proto,
+		    struct sk_buff *skb)
+{
+	const struct net_protocol *handler;
+	int protocol = proto->number;
+	bool first = true;
+
+	for (;;) {
+		handler = rcu_dereference(inet_protos[protocol]);
+		if (!handler) {
+			unwanted(proto, KRAW_IPV4, skb);
+			return;
+		}
+		if (!handler->no_policy) {
+			if (!xfrm4_policy_check(NULL, XFRM_POLICY_IN, skb)) {
+				kfree_skb_reason(skb,
+						 SKB_DROP_REASON_XFRM_POLICY);
+				return;
+			}
+			nf_reset_ct(skb);
+		}
+		if (first)
+			kraw_stats_inc(proto->stats, KRAW_IPV4,
+				       KRAW_STATS_A_KERNEL_HANDLED);
+		first = false;
+		/*
+		 * Below zero: again, as another protocol (a tunnel was opened).
+		 * The IP header still names the first one, so no raw socket
+		 * would match the other, in the kernel neither.
+		 */
+		protocol = -handler->handler(skb);
+		if (protocol <= 0)
+			break;
+		if (protocol >= KRAW_PROTOCOLS) {
+			kfree_skb(skb);
+			return;
+		}
+	}
+	__IP_INC_STATS(net, IPSTATS_MIB_INDELIVERS);
+}
+
+/*
+ * Whether an interface listens to a group and, with source filters, to this
+ * source: the kernel's ipv6_chk_mcast_addr() (net/ipv6/mcast.c) is not exported.
+ */
+static bool member6(const struct net_device *dev, const struct in6_addr *group,
+		    const struct in6_addr *source)
+{
+	const struct inet6_dev *idev = __in6_dev_get(dev);
+	const struct ip6_sf_list *listed;
+	const struct ifmcaddr6 *mc;
+	unsigned long excludes;
+
+	if (!idev)
+		return false;
+	for (mc = rcu_dereference(idev->mc_list); mc;
+	     mc = rcu_dereference(mc->next))
+		if (ipv6_addr_equal(&mc->mca_addr, group))
+			break;
+	if (!mc || ipv6_addr_any(source))
+		return mc;
+	excludes = READ_ONCE(mc->mca_sfcount[MCAST_EXCLUDE]);
+	for (listed = rcu_dereference(mc->mca_sources); listed;
+	     listed = rcu_dereference(listed->sf_next))
+		if (ipv6_addr_equal(&listed->sf_addr, source))
+			break;
+	if (!listed)
+		return excludes;
+	return READ_ONCE(listed->sf_count[MCAST_INCLUDE]) ||
+	       READ_ONCE(listed->sf_count[MCAST_EXCLUDE]) != excludes;
+}
+
+/* What an upper-layer handler expects to have been checked. */
+static enum skb_drop_reason final6(struct net *net, struct sk_buff *skb,
+				   u8 nexthdr)
+{
+	struct net_device *dev = skb->dev;
+	const struct ipv6hdr *hdr;
+	int sdif = inet6_sdif(skb);
+
+	skb_postpull_rcsum(skb, skb_network_header(skb),
+			   skb_network_header_len(skb));
+	hdr = ipv6_hdr(skb);
+	if (sdif) {	/* skb->dev may be a VRF, membership is its port's */
+		dev = dev_get_by_index_rcu(net, sdif);
+		if (!dev)
+			return SKB_DROP_REASON_NOT_SPECIFIED;
+	}
+	if (ipv6_addr_is_multicast(&hdr->daddr) &&
+	    !member6(dev, &hdr->daddr, &hdr->saddr) &&
+	    !ipv6_is_mld(skb, nexthdr, skb_network_header_len(skb)))
+		return SKB_DROP_REASON_IP_INADDRERRORS;
+	return 0;
+}
+
+static void kernel6(struct net *net, const struct kraw_proto *proto,
+		    struct sk_buff *skb)
+{
+	struct inet6_dev *idev = ip6_dst_idev(skb_dst(skb));
+	bool have_final = false, raw_matched = true, first = true;
+	const struct inet6_protocol *handler;
+	struct kraw_rawsock_count count;
+	enum skb_drop_reason reason;
+	u8 nexthdr = proto->number;
+	int ret;
+
+	for (;;) {
+		if (!first) {
+			kraw_rawsock_deliver(net, KRAW_IPV6, skb, nexthdr,
+					     &count);
+			raw_matched = count.matched;
+		}
+		handler = rcu_dereference(inet6_protos[nexthdr]);
+		if (!handler)
+			break;
+		reason = SKB_DROP_REASON_NOT_SPECIFIED;
+		if (have_final) {
+			/* Only encapsulation leads here: not to extensions. */
+			if (!(handler->flags & INET6_PROTO_FINAL))
+				goto discard;
+		} else if (handler->flags & INET6_PROTO_FINAL) {
+			have_final = true;
+			reason = final6(net, skb, nexthdr);
+			if (reason)
+				goto discard;
+		}
+		if (!(handler->flags & INET6_PROTO_NOPOLICY)) {
+			if (!xfrm6_policy_check(NULL, XFRM_POLICY_IN, skb)) {
+				reason = SKB_DROP_REASON_XFRM_POLICY;
+				goto discard;
+			}
+			nf_reset_ct(skb);
+		}
+		if (first)
+			kraw_stats_inc(proto->stats, KRAW_IPV6,
+				       KRAW_STATS_A_KERNEL_HANDLED);
+		first = false;
+		ret = handler->handler(skb);
+		if (!ret)
+			__IP6_INC_STATS(net, idev, IPSTATS_MIB_INDELIVERS);
+		if (ret <= 0)
+			return;
+		/* Again: behind the header that the handler took off. */
+		idev = ip6_dst_idev(skb_dst(skb));
+		if (handler->flags & INET6_PROTO_FINAL) {
+			nexthdr = ret;
+		} else {
+			reason = SKB_DROP_REASON_NOT_SPECIFIED;
+			if (!pskb_pull(skb, skb_transport_offset(skb)))
+				goto discard;
+			nexthdr = skb_network_header(skb)[IP6CB(skb)->nhoff];
+		}
+	}
+	if (first) {
+		unwanted(proto, KRAW_IPV6, skb);
+	} else if (raw_matched) {
+		__IP6_INC_STATS(net, idev, IPSTATS_MIB_INDELIVERS);
+		consume_skb(skb);
+	} else {
+		kraw_unreach_drop(proto, KRAW_IPV6, skb, true);
+	}
+	return;
+
+discard:
+	discard6(net, skb, reason);
+}
+
+/* Verdict all: the kernel delivers. Only "unreach" may have a word in it. */
+static unsigned int all(struct net *net, const struct kraw_proto *proto,
+			enum kraw_family family, struct sk_buff *skb)
+{
+	bool matched;
+
+	/* A claim's handler answers for itself. */
+	if (proto->unreach == KRAW_UNREACH_AUTO || handled(proto, family))
+		return NF_ACCEPT;
+	matched = kraw_rawsock_match(net, family, skb, proto->number);
+	if (proto->unreach == KRAW_UNREACH_ALWAYS) {
+		/* If none matched, the kernel answers. */
+		if (matched && kraw_unreach_policy(family, skb))
+			kraw_unreach_answer(proto, family, skb);
+		return NF_ACCEPT;
+	}
+	if (matched)
+		return NF_ACCEPT;
+	unwanted(proto, family, skb);
+	return NF_STOLEN;
+}
+
+static const u8 verdict_counter[KRAW_VERDICT_MAX + 1] = {
+	[KRAW_VERDICT_ALL]	= KRAW_STATS_A_ALL,
+	[KRAW_VERDICT_RAW]	= KRAW_STATS_A_RAW,
+	[KRAW_VERDICT_KERNEL]	= KRAW_STATS_A_KERNEL,
+	[KRAW_VERDICT_NONE]	= KRAW_STATS_A_NONE,
+	[KRAW_VERDICT_REJECT]	= KRAW_STATS_A_REJECT,
+};
+
+/**
+ * kraw_deliver - carry a verdict out
+ * @net:	the namespace
+ * @proto:	the packet's protocol, managed
+ * @verdict:	enum kraw_verdict, one for input
+ * @family:	the packet's
+ * @skb:	data at the IP header, the transport header set
+ *
+ * Returns a netfilter verdict: after NF_STOLEN the packet is consumed.
+ */
+unsigned int kraw_deliver(struct net *net, const struct kraw_proto *proto,
+			  u8 verdict, enum kraw_family family,
+			  struct sk_buff *skb)
+{
+	kraw_stats_inc(proto->stats, family, verdict_counter[verdict]);
+	switch (verdict) {
+	case KRAW_VERDICT_ALL:
+		return all(net, proto, family, skb);
+	case KRAW_VERDICT_NONE:
+		return NF_DROP;
+	case KRAW_VERDICT_REJECT:
+		kraw_unreach_drop(proto, family, skb, true);
+		return NF_STOLEN;
+	}
+	if (confirm(skb) != NF_ACCEPT)
+		return NF_DROP;
+	if (!pull(family, skb))
+		discard6(net, skb, SKB_DROP_REASON_NOT_SPECIFIED);
+	else if (verdict == KRAW_VERDICT_RAW)
+		raw(net, proto, family, skb);
+	else if (!handled(proto, family))
+		unwanted(proto, family, skb);
+	else if (family == KRAW_IPV4)
+		kernel4(net, proto, skb);
+	else
+		kernel6(net, proto, skb);
+	return NF_STOLEN;
+}
+
+/**
+ * kraw_deliver_exthdr - let the kernel process one IPv6 extension header
+ * @net:	the namespace
+ * @skb:	data at the IPv6 header, the transport header at the extension
+ * @nexthdr:	the extension's number
+ *
+ * One turn of ip6_protocol_deliver_rcu(): raw sockets of that number first, then
+ * the kernel's handler, which moves the transport header and the next header's
+ * offset behind it, joins fragments, or ends the packet. A packet that comes
+ * back may still pass on: the kernel goes on where this left off.
+ *
+ * Returns NF_ACCEPT with the packet's data at the IPv6 header again, or
+ * NF_STOLEN.
+ */
+int kraw_deliver_exthdr(struct net *net, struct sk_buff *skb, u8 nexthdr)
+{
+	const struct inet6_protocol *handler;
+	struct kraw_rawsock_count count;
+	struct inet6_dev *idev;
+	int ret;
+
+	idev = ip6_dst_idev(skb_dst(skb));
+	if (!pull(KRAW_IPV6, skb)) {
+		discard6(net, skb, SKB_DROP_REASON_NOT_SPECIFIED);
+		return NF_STOLEN;
+	}
+	kraw_rawsock_deliver(net, KRAW_IPV6, skb, nexthdr, &count);
+	handler = rcu_dereference(inet6_protos[nexthdr]);
+	if (!handler) {	/* these are built in; without one, nobody's packet */
+		discard6(net, skb, SKB_DROP_REASON_NOT_SPECIFIED);
+		return NF_STOLEN;
+	}
+	ret = handler->handler(skb);
+	if (!ret)
+		__IP6_INC_STATS(net, idev, IPSTATS_MIB_INDELIVERS);
+	if (ret <= 0)
+		return NF_STOLEN;
+	push(skb);
+	return NF_ACCEPT;
+}

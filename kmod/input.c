@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The input hook: LOCAL_IN at the last priority, after every filter and before
+ * raw sockets. It is registered only while the namespace manages a protocol of
+ * the family.
+ *
+ * The hook runs in an RCU read side with bottom halves off. What it reads, the
+ * configuration and all below it, is read-only and freed after a grace period;
+ * what it writes are per-CPU counters.
+ */
+#include "input.h"
+
+#include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/netfilter_ipv6.h>
+#include <linux/rcupdate.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
+#include "classifier.h"
+#include "config.h"
+#include "deliver.h"
+#include "proto.h"
+#include "rule.h"
+#include "ruleset.h"
+#include "stats.h"
+#include "uapi/linux/kraw.h"
+
+static const struct kraw_proto *managed(const struct kraw_config *config,
+					u8 number, enum kraw_family family)
+{
+	const struct kraw_proto *proto = config->proto[number];
+
+	return proto && proto->families & BIT(family) ? proto : NULL;
+}
+
+/* The input device, and for a port of a VRF the port: skb->dev is the VRF. */
+static void packet_devices(struct kraw_packet *packet, struct net *net,
+			   enum kraw_family family)
+{
+	const struct sk_buff *skb = packet->skb;
+	int sdif = family == KRAW_IPV4 ? inet_sdif(skb) : inet6_sdif(skb);
+	const struct net_device *port;
+
+	packet->dev[0] = skb->dev->name;
+	packet->dev[1] = NULL;
+	if (!sdif)
+		return;
+	port = dev_get_by_index_rcu(net, sdif);
+	if (port)
+		packet->dev[1] = port->name;
+}
+
+static u8 classify(struct net *net, const struct kraw_proto *proto,
+		   enum kraw_family family, const struct sk_buff *skb)
+{
+	struct kraw_packet packet = { .skb = skb, .family = family };
+	const struct kraw_rule *rule;
+	u8 buf;
+	const u8 *type;
+
+	if (!proto->input)
+		return proto->deliver;
+	if (family == KRAW_IPV4) {
+		packet.src = &ip_hdr(skb)->saddr;
+		packet.dst = &ip_hdr(skb)->daddr;
+		packet.ttl = ip_hdr(skb)->ttl;
+	} else {
+		packet.src = ipv6_hdr(skb)->saddr.s6_addr32;
+		packet.dst = ipv6_hdr(skb)->daddr.s6_addr32;
+		packet.ttl = ipv6_hdr(skb)->hop_limit;
+	}
+	packet.len = skb->len;
+	type = skb_header_pointer(skb, skb_transport_offset(skb), sizeof(buf),
+				  &buf);
+	packet.type = type ? *type : -1;
+	if (kraw_ruleset_fields(proto->input) & KRAW_FIELD_DEV)
+		packet_devices(&packet, net, family);
+	rule = kraw_ruleset_lookup(proto->input, &packet);
+	if (!rule)
+		return proto->deliver;
+	kraw_rule_count(rule, packet.len);
+	return rule->verdict;
+}
+
+static unsigned int decide(struct net *net, const struct kraw_proto *proto,
+			   enum kraw_family family, struct sk_buff *skb)
+{
+	u8 verdict;
+
+	kraw_stats_inc(proto->stats, family, KRAW_STATS_A_SEEN);
+	verdict = classify(net, proto, family, skb);
+	return kraw_deliver(net, proto, verdict, family, skb);
+}
+
+static unsigned int kraw_input4(void *priv, struct sk_buff *skb,
+				const struct nf_hook_state *state)
+{
+	const struct kraw_net *kn = priv;
+	const struct kraw_proto *proto;
+
+	proto = managed(rcu_dereference(kn->config), ip_hdr(skb)->protocol,
+			KRAW_IPV4);
+	if (likely(!proto))
+		return NF_ACCEPT;
+	return decide(state->net, proto, KRAW_IPV4, skb);
+}
+
+enum chain {
+	CHAIN_FOREIGN,	/* does not lead to a managed protocol */
+	CHAIN_MANAGED,	/* it does, or may */
+};
+
+/*
+ * Where does a chain of extension headers lead? Every fragment of a datagram
+ * must get an answer with which the last one to arrive gets it right: they
+ * agree on the fragment header's next header, and only the first one knows
+ * more, if that is an extension again. So a doubt is CHAIN_MANAGED, and the
+ * question comes up again when the kernel has joined the fragments.
+ */
+static enum chain chain_end(const struct kraw_config *config,
+			    const struct sk_buff *skb, u8 nexthdr, u8 *end)
+{
+	struct frag_hdr buf;
+	const struct frag_hdr *frag;
+	__be16 frag_off;
+	int off;
+
+	*end = nexthdr;
+	off = ipv6_skip_exthdr(skb, skb_transport_offset(skb), end, &frag_off);
+	if (off < 0)
+		return nexthdr == NEXTHDR_FRAGMENT ? CHAIN_MANAGED :
+						     CHAIN_FOREIGN;
+	if (*end == NEXTHDR_FRAGMENT) {	/* not the first one */
+		frag = skb_header_pointer(skb, off, sizeof(buf), &buf);
+		if (!frag || ipv6_ext_hdr(frag->nexthdr))
+			return CHAIN_MANAGED;
+		*end = frag->nexthdr;
+	}
+	return managed(config, *end, KRAW_IPV6) ? CHAIN_MANAGED : CHAIN_FOREIGN;
+}
+
+/*
+ * LOCAL_IN comes before the extension headers of IPv6 are processed. Those that
+ * lead to a managed protocol are given to the kernel's handlers from here, in
+ * their order, which also joins fragments; then the hook has what raw sockets
+ * would get. An IPsec header is not walked: the kernel opens it and, in
+ * transport mode, the packet comes to this hook again.
+ */
+static unsigned int kraw_input6(void *priv, struct sk_buff *skb,
+				const struct nf_hook_state *state)
+{
+	const struct kraw_net *kn = priv;
+	const struct kraw_config *config = rcu_dereference(kn->config);
+	const struct kraw_proto *proto;
+	u8 nexthdr, end;
+
+	for (;;) {
+		nexthdr = skb_network_header(skb)[IP6CB(skb)->nhoff];
+		if (likely(!ipv6_ext_hdr(nexthdr)))
+			break;
+		if (chain_end(config, skb, nexthdr, &end) == CHAIN_FOREIGN)
+			return NF_ACCEPT;
+		if (nexthdr != NEXTHDR_FRAGMENT && nexthdr != NEXTHDR_DEST &&
+		    nexthdr != NEXTHDR_ROUTING) {
+			proto = managed(config, end, KRAW_IPV6);
+			if (proto) {
+				kraw_stats_inc(proto->stats, KRAW_IPV6,
+					       KRAW_STATS_A_SEEN);
+				kraw_stats_inc(proto->stats, KRAW_IPV6,
+					       KRAW_STATS_A_PASSED);
+			}
+			return NF_ACCEPT;
+		}
+		if (kraw_deliver_exthdr(state->net, skb, nexthdr) != NF_ACCEPT)
+			return NF_STOLEN;
+	}
+	proto = managed(config, nexthdr, KRAW_IPV6);
+	if (likely(!proto))
+		return NF_ACCEPT;
+	return decide(state->net, proto, KRAW_IPV6, skb);
+}
+
+static const struct nf_hook_ops hooks[KRAW_FAMILIES] = {
+	[KRAW_IPV4] = {
+		.hook		= kraw_input4,
+		.pf		= NFPROTO_IPV4,
+		.hooknum	= NF_INET_LOCAL_IN,
+		.priority	= NF_IP_PRI_LAST,
+	},
+	[KRAW_IPV6] = {
+		.hook		= kraw_input6,
+		.pf		= NFPROTO_IPV6,
+		.hooknum	= NF_INET_LOCAL_IN,
+		.priority	= NF_IP6_PRI_LAST,
+	},
+};
+
+void kraw_input_init(struct kraw_net *kn)
+{
+	int family;
+
+	for (family = 0; family < KRAW_FAMILIES; family++) {
+		kn->ops[family] = hooks[family];
+		kn->ops[family].priv = kn;
+	}
+}
+
+/**
+ * kraw_input_register - register the hooks of families that have none yet
+ * @kn:		namespace, locked
+ * @families:	bits KRAW_FAMILY_*
+ *
+ * Returns 0, or a negative error with the hooks as they were.
+ */
+int kraw_input_register(struct kraw_net *kn, u8 families)
+{
+	u8 before = kn->hooked;
+	int family, err;
+
+	for (family = 0; family < KRAW_FAMILIES; family++) {
+		if (!(families & ~kn->hooked & BIT(family)))
+			continue;
+		err = nf_register_net_hook(kn->net, &kn->ops[family]);
+		if (err) {
+			kraw_input_unregister(kn, kn->hooked & ~before);
+			return err;
+		}
+		kn->hooked |= BIT(family);
+	}
+	return 0;
+}
+
+/*
+ * Unregisters the hooks of these families. A hook may still run afterwards,
+ * until a grace period has passed; the configuration lives as long.
+ */
+void kraw_input_unregister(struct kraw_net *kn, u8 families)
+{
+	int family;
+
+	for (family = 0; family < KRAW_FAMILIES; family++) {
+		if (!(families & kn->hooked & BIT(family)))
+			continue;
+		nf_unregister_net_hook(kn->net, &kn->ops[family]);
+		kn->hooked &= ~BIT(family);
+	}
+}

@@ -1,0 +1,524 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The generic netlink family "kraw": policies, commands, dumps, notifications.
+ * uapi/linux/kraw.h specifies the messages. Attributes of a protocol are read
+ * and written by proto.c, those of a rule by rule.c; what changes is made by
+ * change.c and apply.c.
+ */
+#include "netlink.h"
+
+#include <linux/rcupdate.h>
+#include <net/genetlink.h>
+#include <net/netlink.h>
+#include <net/sock.h>
+#include "change.h"
+#include "compat.h"
+#include "config.h"
+#include "net.h"
+#include "proto.h"
+#include "rule.h"
+#include "ruleset.h"
+#include "slot.h"
+#include "uapi/linux/kraw.h"
+
+static struct genl_family family;
+
+/* Everything that changes the configuration takes the expected generation. */
+#define GENERATION	NLA_POLICY_MIN(NLA_U32, 1)
+
+static const struct nla_policy proto_policy[KRAW_A_MAX + 1] = {
+	[KRAW_A_GENERATION] = GENERATION,
+	[KRAW_A_PROTO] = NLA_POLICY_NESTED(kraw_proto_policy),
+};
+
+static const struct nla_policy proto_name_policy[KRAW_A_MAX + 1] = {
+	[KRAW_A_GENERATION] = GENERATION,
+	[KRAW_A_PROTO] = NLA_POLICY_NESTED(kraw_proto_name_policy),
+};
+
+static const struct nla_policy proto_get_policy[KRAW_A_MAX + 1] = {
+	[KRAW_A_PROTO] = NLA_POLICY_NESTED(kraw_proto_name_policy),
+};
+
+static const struct nla_policy rule_policy[KRAW_A_MAX + 1] = {
+	[KRAW_A_GENERATION] = GENERATION,
+	[KRAW_A_RULE] = NLA_POLICY_NESTED(kraw_rule_policy),
+};
+
+static const struct nla_policy rule_name_policy[KRAW_A_MAX + 1] = {
+	[KRAW_A_GENERATION] = GENERATION,
+	[KRAW_A_RULE] = NLA_POLICY_NESTED(kraw_rule_name_policy),
+};
+
+static const struct nla_policy rule_scope_policy[KRAW_A_MAX + 1] = {
+	[KRAW_A_GENERATION] = GENERATION,
+	[KRAW_A_RULE] = NLA_POLICY_NESTED(kraw_rule_scope_policy),
+};
+
+static const struct nla_policy rule_get_policy[KRAW_A_MAX + 1] = {
+	[KRAW_A_RULE] = NLA_POLICY_NESTED(kraw_rule_name_policy),
+};
+
+static const struct nla_policy apply_policy[KRAW_A_MAX + 1] = {
+	[KRAW_A_GENERATION] = GENERATION,
+	[KRAW_A_FLAGS] = NLA_POLICY_MASK(NLA_U32, KRAW_FLAG_CHECK),
+	[KRAW_A_PROTO] = NLA_POLICY_NESTED(kraw_proto_policy),
+	[KRAW_A_RULE] = NLA_POLICY_NESTED(kraw_rule_policy),
+};
+
+/* For commands without attributes: without a policy all would be ignored. */
+static const struct nla_policy no_policy[KRAW_A_MAX + 1] = {
+	[KRAW_A_GENERATION] = { .type = NLA_REJECT },
+};
+
+/* The one nest that most commands need; NULL: refused. */
+static const struct nlattr *required(struct genl_info *info, int attr)
+{
+	if (info->attrs[attr])
+		return info->attrs[attr];
+	if (attr == KRAW_A_PROTO)
+		NL_SET_ERR_MSG(info->extack, "the request names no protocol");
+	else
+		NL_SET_ERR_MSG(info->extack, "the request names no rule");
+	return NULL;
+}
+
+/*
+ * Messages.
+ */
+
+/* What a message is about. */
+struct object {
+	u32 generation;
+	const struct kraw_proto *proto;
+	const struct kraw_rule *rule;
+	const struct kraw_rule_name *flushed;
+	bool counters;
+};
+
+static int flushed_fill(struct sk_buff *msg, const struct kraw_rule_name *name)
+{
+	struct nlattr *nest = nla_nest_start(msg, KRAW_A_RULE);
+
+	if (!nest || nla_put_u8(msg, KRAW_RULE_A_PROTO, name->proto) ||
+	    (name->has_hook && nla_put_u8(msg, KRAW_RULE_A_HOOK, name->hook)))
+		return -EMSGSIZE;
+	nla_nest_end(msg, nest);
+	return 0;
+}
+
+static int message_fill(struct sk_buff *msg, u32 portid, u32 seq, int flags,
+			u8 cmd, const struct object *object,
+			struct netlink_callback *cb)
+{
+	void *hdr = genlmsg_put(msg, portid, seq, &family, flags, cmd);
+
+	if (!hdr)
+		return -EMSGSIZE;
+	if (cb)
+		genl_dump_check_consistent(cb, hdr);
+	if (nla_put_u32(msg, KRAW_A_GENERATION, object->generation) ||
+	    (object->proto &&
+	     kraw_proto_fill(msg, object->proto, object->counters)) ||
+	    (object->rule &&
+	     kraw_rule_fill(msg, object->rule, object->counters)) ||
+	    (object->flushed && flushed_fill(msg, object->flushed))) {
+		genlmsg_cancel(msg, hdr);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(msg, hdr);
+	return 0;
+}
+
+/* A message with one object: a rule's program may be large. */
+static struct sk_buff *message_new(const struct kraw_rule *rule)
+{
+	size_t size = GENLMSG_DEFAULT_SIZE;
+
+	if (rule)
+		size += rule->insns_len + KRAW_EXPR_MAX;
+	return genlmsg_new(size, GFP_KERNEL);
+}
+
+static void notify(const struct kraw_change *change)
+{
+	struct genl_info *info = change->info;
+	struct net *net = genl_info_net(info);
+	struct object object = {
+		.generation = change->generation,
+		.proto = change->proto,
+		.rule = change->rule,
+		.flushed = change->flushed,
+	};
+	struct sk_buff *msg;
+
+	/* NLM_F_ECHO goes to the sender, be anybody listening or not. */
+	if (!genl_has_listeners(&family, net, 0) &&
+	    !(info->nlhdr->nlmsg_flags & NLM_F_ECHO))
+		return;
+	msg = message_new(change->rule);
+	if (!msg)
+		goto err;
+	if (message_fill(msg, info->snd_portid, info->snd_seq, 0,
+			 info->genlhdr->cmd, &object, NULL)) {
+		nlmsg_free(msg);
+		goto err;
+	}
+	genl_notify(&family, msg, info, 0, GFP_KERNEL);
+	return;
+
+err:	/* tell listeners that they have missed something */
+	genl_set_err(&family, net, info->snd_portid, 0, -ENOBUFS);
+}
+
+/*
+ * Commands that change something.
+ */
+
+static int cmd_change(struct sk_buff *skb, struct genl_info *info)
+{
+	static const u8 nests[KRAW_CMD_MAX + 1] = {
+		[KRAW_CMD_PROTO_ADD] = KRAW_A_PROTO,
+		[KRAW_CMD_PROTO_SET] = KRAW_A_PROTO,
+		[KRAW_CMD_PROTO_DEL] = KRAW_A_PROTO,
+		[KRAW_CMD_RULE_ADD] = KRAW_A_RULE,
+		[KRAW_CMD_RULE_REPLACE] = KRAW_A_RULE,
+		[KRAW_CMD_RULE_DEL] = KRAW_A_RULE,
+		[KRAW_CMD_RULE_FLUSH] = KRAW_A_RULE,
+	};
+	u8 nest = nests[info->genlhdr->cmd];
+
+	if (nest && !required(info, nest))
+		return -EINVAL;
+	return kraw_change(skb, info, nest ? info->attrs[nest] : NULL, notify);
+}
+
+/*
+ * Commands that read.
+ */
+
+static int cmd_proto_get(struct sk_buff *skb, struct genl_info *info)
+{
+	const struct nlattr *nest = required(info, KRAW_A_PROTO);
+	struct object object = { .counters = true };
+	const struct kraw_config *config;
+	struct sk_buff *msg;
+	int number, err;
+
+	if (!nest)
+		return -EINVAL;
+	number = kraw_proto_number(nest, info->extack);
+	if (number < 0)
+		return number;
+	msg = message_new(NULL);
+	if (!msg)
+		return -ENOMEM;
+	rcu_read_lock();
+	config = rcu_dereference(kraw_net(genl_info_net(info))->config);
+	object.generation = config->generation;
+	object.proto = config->proto[number];
+	err = -ENOENT;
+	if (object.proto)
+		err = message_fill(msg, info->snd_portid, info->snd_seq, 0,
+				   KRAW_CMD_PROTO_GET, &object, NULL);
+	rcu_read_unlock();
+	if (!err)
+		return genlmsg_reply(msg, info);
+	nlmsg_free(msg);
+	if (err == -ENOENT)
+		NL_SET_ERR_MSG_ATTR(info->extack, nest,
+				    "this protocol is not managed here");
+	return err;
+}
+
+static int dump_proto(struct sk_buff *msg, struct netlink_callback *cb)
+{
+	struct object object = { .counters = true };
+	const struct kraw_config *config;
+	int number;
+
+	if (kraw_dump_attrs(cb)[KRAW_A_PROTO]) {
+		NL_SET_ERR_MSG_ATTR(cb->extack,
+				    kraw_dump_attrs(cb)[KRAW_A_PROTO],
+				    "a dump is of all protocols: ask for one without NLM_F_DUMP");
+		return -EINVAL;
+	}
+	rcu_read_lock();
+	config = rcu_dereference(kraw_net(sock_net(msg->sk))->config);
+	cb->seq = config->generation;
+	object.generation = config->generation;
+	for (number = cb->args[0]; number < KRAW_PROTOCOLS; number++) {
+		object.proto = config->proto[number];
+		if (object.proto &&
+		    message_fill(msg, NETLINK_CB(cb->skb).portid,
+				 cb->nlh->nlmsg_seq, NLM_F_MULTI,
+				 KRAW_CMD_PROTO_GET, &object, cb))
+			break;
+	}
+	rcu_read_unlock();
+	cb->args[0] = number;
+	return msg->len;
+}
+
+static int rule_find(const struct kraw_config *config,
+		     const struct kraw_rule_name *name,
+		     const struct kraw_rule **rule,
+		     struct netlink_ext_ack *extack)
+{
+	const struct kraw_proto *proto = config->proto[name->proto];
+	const struct kraw_ruleset *set = proto ? proto->input : NULL;
+	int index;
+
+	if (!name->has_pref && !name->has_handle) {
+		NL_SET_ERR_MSG_ATTR(extack, name->nest,
+				    "name the rule by preference or handle");
+		return -EINVAL;
+	}
+	if (name->hook == KRAW_HOOK_OUTPUT)	/* has none */
+		set = NULL;
+	index = kraw_ruleset_find(set, name, extack);
+	if (index < 0)
+		return index;
+	*rule = set->rules[index];
+	return 0;
+}
+
+static int cmd_rule_get(struct sk_buff *skb, struct genl_info *info)
+{
+	const struct nlattr *nest = required(info, KRAW_A_RULE);
+	struct object object = { .counters = true };
+	const struct kraw_config *config;
+	struct kraw_rule_name name;
+	struct sk_buff *msg;
+	int err;
+
+	if (!nest)
+		return -EINVAL;
+	err = kraw_rule_name_parse_full(&name, nest, info->extack);
+	if (err)
+		return err;
+	/* The largest rule there may be: its size is known too late. */
+	msg = genlmsg_new(GENLMSG_DEFAULT_SIZE + U16_MAX, GFP_KERNEL);
+	if (!msg)
+		return -ENOMEM;
+	rcu_read_lock();
+	config = rcu_dereference(kraw_net(genl_info_net(info))->config);
+	object.generation = config->generation;
+	err = rule_find(config, &name, &object.rule, info->extack);
+	if (!err)
+		err = message_fill(msg, info->snd_portid, info->snd_seq, 0,
+				   KRAW_CMD_RULE_GET, &object, NULL);
+	rcu_read_unlock();
+	if (!err)
+		return genlmsg_reply(msg, info);
+	nlmsg_free(msg);
+	return err;
+}
+
+static bool rule_dump_skips(const struct kraw_rule_name *filter, int number)
+{
+	return (filter->has_proto && filter->proto != number) ||
+	       (filter->has_hook && filter->hook == KRAW_HOOK_OUTPUT);
+}
+
+/*
+ * The cursor is a protocol and an index in its ruleset. If something changes
+ * meanwhile the index may miss its rule: the generation in cb->seq tells.
+ */
+static int dump_rule(struct sk_buff *msg, struct netlink_callback *cb)
+{
+	const struct nlattr *nest = kraw_dump_attrs(cb)[KRAW_A_RULE];
+	struct object object = { .counters = true };
+	struct kraw_rule_name filter = {};
+	const struct kraw_config *config;
+	const struct kraw_ruleset *set;
+	unsigned long index;
+	int number, err;
+
+	if (nest) {
+		err = kraw_rule_name_parse(&filter, nest, cb->extack);
+		if (err)
+			return err;
+		if (filter.has_pref || filter.has_handle) {
+			NL_SET_ERR_MSG_ATTR(cb->extack, nest,
+					    "a dump can be narrowed to a protocol and a hook only");
+			return -EINVAL;
+		}
+	}
+	rcu_read_lock();
+	config = rcu_dereference(kraw_net(sock_net(msg->sk))->config);
+	cb->seq = config->generation;
+	object.generation = config->generation;
+	index = cb->args[1];
+	for (number = cb->args[0]; number < KRAW_PROTOCOLS; number++) {
+		set = config->proto[number] ? config->proto[number]->input :
+					      NULL;
+		if (rule_dump_skips(&filter, number))
+			continue;
+		for (; set && index < set->count; index++) {
+			object.rule = set->rules[index];
+			if (message_fill(msg, NETLINK_CB(cb->skb).portid,
+					 cb->nlh->nlmsg_seq, NLM_F_MULTI,
+					 KRAW_CMD_RULE_GET, &object, cb))
+				goto full;
+		}
+		index = 0;
+	}
+full:
+	rcu_read_unlock();
+	cb->args[0] = number;
+	cb->args[1] = index;
+	/* Nothing fits into an empty message: better an error than for ever. */
+	return msg->len || number == KRAW_PROTOCOLS ? msg->len : -EMSGSIZE;
+}
+
+static int cmd_config_get(struct sk_buff *skb, struct genl_info *info)
+{
+	const struct kraw_config *config;
+	struct object object = {};
+	struct sk_buff *msg;
+	int err;
+
+	msg = message_new(NULL);
+	if (!msg)
+		return -ENOMEM;
+	rcu_read_lock();
+	config = rcu_dereference(kraw_net(genl_info_net(info))->config);
+	object.generation = config->generation;
+	rcu_read_unlock();
+	err = message_fill(msg, info->snd_portid, info->snd_seq, 0,
+			   KRAW_CMD_CONFIG_GET, &object, NULL);
+	if (!err)
+		return genlmsg_reply(msg, info);
+	nlmsg_free(msg);
+	return err;
+}
+
+static int handler_fill(struct sk_buff *msg, struct netlink_callback *cb,
+			u8 number, enum kraw_family fam,
+			const struct kraw_handler *handler)
+{
+	struct nlattr *nest;
+	void *hdr;
+
+	hdr = genlmsg_put(msg, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+			  &family, NLM_F_MULTI, KRAW_CMD_HANDLER_GET);
+	if (!hdr)
+		return -EMSGSIZE;
+	nest = nla_nest_start(msg, KRAW_A_HANDLER);
+	if (!nest || nla_put_u8(msg, KRAW_HANDLER_A_NUMBER, number) ||
+	    nla_put_u8(msg, KRAW_HANDLER_A_FAMILY, BIT(fam)) ||
+	    nla_put_string(msg, KRAW_HANDLER_A_SYMBOL, handler->symbol) ||
+	    (handler->module[0] && nla_put_string(msg, KRAW_HANDLER_A_MODULE,
+						  handler->module)) ||
+	    nla_put_u32(msg, KRAW_HANDLER_A_FLAGS, handler->flags)) {
+		genlmsg_cancel(msg, hdr);
+		return -EMSGSIZE;
+	}
+	nla_nest_end(msg, nest);
+	genlmsg_end(msg, hdr);
+	return 0;
+}
+
+static bool claimed_here(struct net *net, u8 number, enum kraw_family fam)
+{
+	const struct kraw_config *config;
+	bool here;
+
+	rcu_read_lock();
+	config = rcu_dereference(kraw_net(net)->config);
+	here = kraw_proto_slots(config->proto[number]) & BIT(fam);
+	rcu_read_unlock();
+	return here;
+}
+
+static int dump_handler(struct sk_buff *msg, struct netlink_callback *cb)
+{
+	int i;
+
+	for (i = cb->args[0]; i < KRAW_PROTOCOLS * KRAW_FAMILIES; i++) {
+		u8 number = i / KRAW_FAMILIES, fam = i % KRAW_FAMILIES;
+		struct kraw_handler handler;
+
+		if (!kraw_slot_handler(number, fam, &handler))
+			continue;
+		if (handler.flags & KRAW_HANDLER_KRAW &&
+		    claimed_here(sock_net(msg->sk), number, fam))
+			handler.flags |= KRAW_HANDLER_HERE;
+		if (handler_fill(msg, cb, number, fam, &handler))
+			break;
+	}
+	cb->args[0] = i;
+	return msg->len;
+}
+
+#define CHANGE(command, attrs) {				\
+	.cmd		= KRAW_CMD_##command,			\
+	.flags		= GENL_UNS_ADMIN_PERM,			\
+	.doit		= cmd_change,				\
+	.policy		= attrs,				\
+	.maxattr	= KRAW_A_MAX,				\
+}
+
+static const struct genl_ops ops[] = {
+	CHANGE(PROTO_ADD, proto_policy),
+	CHANGE(PROTO_SET, proto_policy),
+	CHANGE(PROTO_DEL, proto_name_policy),
+	{
+		.cmd		= KRAW_CMD_PROTO_GET,
+		.doit		= cmd_proto_get,
+		.dumpit		= dump_proto,
+		.policy		= proto_get_policy,
+		.maxattr	= KRAW_A_MAX,
+	},
+	CHANGE(RULE_ADD, rule_policy),
+	CHANGE(RULE_REPLACE, rule_policy),
+	CHANGE(RULE_DEL, rule_name_policy),
+	CHANGE(RULE_FLUSH, rule_scope_policy),
+	{
+		.cmd		= KRAW_CMD_RULE_GET,
+		.doit		= cmd_rule_get,
+		.dumpit		= dump_rule,
+		.policy		= rule_get_policy,
+		.maxattr	= KRAW_A_MAX,
+	},
+	CHANGE(APPLY, apply_policy),
+	{
+		.cmd		= KRAW_CMD_HANDLER_GET,
+		.dumpit		= dump_handler,
+		.policy		= no_policy,
+		.maxattr	= KRAW_A_MAX,
+	},
+	{
+		.cmd		= KRAW_CMD_CONFIG_GET,
+		.doit		= cmd_config_get,
+		.policy		= no_policy,
+		.maxattr	= KRAW_A_MAX,
+	},
+};
+
+static const struct genl_multicast_group groups[] = {
+	{ .name = KRAW_MCGRP_CONFIG },
+};
+
+static struct genl_family family __ro_after_init = {
+	.name		= KRAW_GENL_NAME,
+	.version	= KRAW_GENL_VERSION,
+	.netnsok	= true,
+	.parallel_ops	= true,	/* edits lock their namespace */
+	.module		= THIS_MODULE,
+	.ops		= ops,
+	.n_ops		= ARRAY_SIZE(ops),
+	.mcgrps		= groups,
+	.n_mcgrps	= ARRAY_SIZE(groups),
+};
+
+int __init kraw_netlink_init(void)
+{
+	return genl_register_family(&family);
+}
+
+void kraw_netlink_exit(void)
+{
+	genl_unregister_family(&family);
+}

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The generic netlink family "kraw". */
+#ifndef _KRAW_NETLINK_H
+#define _KRAW_NETLINK_H
+
+int kraw_netlink_init(void);
+void kraw_netlink_exit(void);
+
+#endif /* _KRAW_NETLINK_H */

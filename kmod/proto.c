@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A managed protocol: from netlink attributes and back, and its life. */
+#include "proto.h"
+
+#include <linux/err.h>
+#include <linux/in.h>
+#include <linux/netlink.h>
+#include <linux/slab.h>
+#include <net/ipv6.h>
+#include <net/netlink.h>
+#include "ruleset.h"
+#include "stats.h"
+#include "text.h"
+#include "uapi/linux/kraw.h"
+
+#define FAMILIES_ALL	(KRAW_FAMILY_IPV4 | KRAW_FAMILY_IPV6)
+
+const struct nla_policy kraw_proto_policy[KRAW_PROTO_A_MAX + 1] = {
+	[KRAW_PROTO_A_NUMBER]	= { .type = NLA_U8 },
+	[KRAW_PROTO_A_FAMILIES]	= NLA_POLICY_RANGE(NLA_U8, 1, FAMILIES_ALL),
+	[KRAW_PROTO_A_CLAIM]	= NLA_POLICY_MAX(NLA_U8, KRAW_CLAIM_MAX),
+	[KRAW_PROTO_A_DELIVER]	= NLA_POLICY_RANGE(NLA_U8, KRAW_VERDICT_ALL,
+						   KRAW_VERDICT_MAX),
+	[KRAW_PROTO_A_UNREACH]	= NLA_POLICY_MAX(NLA_U8, KRAW_UNREACH_MAX),
+};
+
+const struct nla_policy kraw_proto_name_policy[KRAW_PROTO_A_NUMBER + 1] = {
+	[KRAW_PROTO_A_NUMBER]	= { .type = NLA_U8 },
+};
+
+/**
+ * kraw_proto_number - read which protocol a request speaks of
+ * @nest:	KRAW_A_PROTO, already validated by one of the policies above
+ * @extack:	gets the reason of a refusal
+ *
+ * Returns the number or -EINVAL.
+ */
+int kraw_proto_number(const struct nlattr *nest, struct netlink_ext_ack *extack)
+{
+	struct nlattr *tb[KRAW_PROTO_A_MAX + 1];
+	int err;
+
+	err = nla_parse_nested(tb, KRAW_PROTO_A_MAX, nest, kraw_proto_policy,
+			       extack);
+	if (err)
+		return err;
+	if (!tb[KRAW_PROTO_A_NUMBER]) {
+		NL_SET_ERR_MSG_ATTR(extack, nest, "a protocol needs a number");
+		return -EINVAL;
+	}
+	return nla_get_u8(tb[KRAW_PROTO_A_NUMBER]);
+}
+
+/* Extension headers are parts of the chain, no receiver's: RFC 8200, IANA. */
+static bool is_ext_header(u8 number)
+{
+	switch (number) {
+	case IPPROTO_HOPOPTS:
+	case IPPROTO_ROUTING:
+	case IPPROTO_FRAGMENT:
+	case IPPROTO_ESP:
+	case IPPROTO_AH:
+	case IPPROTO_NONE:
+	case IPPROTO_DSTOPTS:
+	case IPPROTO_MH:
+	case 139:	/* HIP */
+	case 140:	/* shim6 */
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int check(const struct kraw_proto *proto, const struct nlattr *nest,
+		 struct netlink_ext_ack *extack)
+{
+	if (proto->number == IPPROTO_RAW) {
+		kraw_text_refuse(extack, nest,
+				 "protocol 255 is reserved: no packet carries it");
+		return -EINVAL;
+	}
+	if (proto->families & KRAW_FAMILY_IPV6 &&
+	    is_ext_header(proto->number)) {
+		kraw_text_refuse(extack, nest,
+				 "%u is an IPv6 extension header, not a protocol: manage it for IPv4 only",
+				 proto->number);
+		return -EINVAL;
+	}
+	if (proto->families & KRAW_FAMILY_IPV4 && !proto->number) {
+		kraw_text_refuse(extack, nest,
+				 "protocol 0 is IPv6 hop-by-hop options: no IPv4 packet carries it");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int parse(struct kraw_proto *proto, const struct nlattr *nest,
+		 struct netlink_ext_ack *extack)
+{
+	struct nlattr *tb[KRAW_PROTO_A_MAX + 1];
+	int err;
+
+	err = nla_parse_nested(tb, KRAW_PROTO_A_MAX, nest, kraw_proto_policy,
+			       extack);
+	if (err)
+		return err;
+	if (tb[KRAW_PROTO_A_FAMILIES])
+		proto->families = nla_get_u8(tb[KRAW_PROTO_A_FAMILIES]);
+	if (tb[KRAW_PROTO_A_CLAIM])
+		proto->claim = nla_get_u8(tb[KRAW_PROTO_A_CLAIM]);
+	if (tb[KRAW_PROTO_A_DELIVER])
+		proto->deliver = nla_get_u8(tb[KRAW_PROTO_A_DELIVER]);
+	if (tb[KRAW_PROTO_A_UNREACH])
+		proto->unreach = nla_get_u8(tb[KRAW_PROTO_A_UNREACH]);
+	if (proto->claim == KRAW_CLAIM_PORTS) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[KRAW_PROTO_A_CLAIM],
+				    "this kraw.ko has no claim with ports yet");
+		return -EOPNOTSUPP;
+	}
+	if (proto->deliver == KRAW_VERDICT_ONE) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[KRAW_PROTO_A_DELIVER],
+				    "this kraw.ko has no verdict one yet");
+		return -EOPNOTSUPP;
+	}
+	if (proto->deliver >= KRAW_VERDICT_ALLOW) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[KRAW_PROTO_A_DELIVER],
+				    "this verdict is not for the input hook: use all, raw, kernel, none or reject");
+		return -EINVAL;
+	}
+	return check(proto, nest, extack);
+}
+
+/* A version of @old, or a first one, for the caller to complete. */
+static struct kraw_proto *next_version(const struct kraw_proto *old)
+{
+	struct kraw_proto *proto = kzalloc(sizeof(*proto), GFP_KERNEL_ACCOUNT);
+
+	if (!proto)
+		return NULL;
+	refcount_set(&proto->refs, 1);
+	if (!old) {
+		proto->stats = kraw_stats_new();
+		if (!proto->stats) {
+			kfree(proto);
+			return NULL;
+		}
+		return proto;
+	}
+	proto->number = old->number;
+	proto->families = old->families;
+	proto->claim = old->claim;
+	proto->deliver = old->deliver;
+	proto->unreach = old->unreach;
+	proto->stats = kraw_stats_get(old->stats);
+	return proto;
+}
+
+/**
+ * kraw_proto_parse - make a version of a protocol of a request
+ * @nest:	KRAW_A_PROTO, already validated by kraw_proto_policy
+ * @old:	what is not in @nest stays as in this one, and so do rules and
+ *		counters; NULL: a new protocol
+ * @extack:	gets the reason of a refusal
+ *
+ * Returns it with one reference, or an error pointer: -EINVAL, -EOPNOTSUPP,
+ * -ENOMEM.
+ */
+struct kraw_proto *kraw_proto_parse(const struct nlattr *nest,
+				    const struct kraw_proto *old,
+				    struct netlink_ext_ack *extack)
+{
+	int number = kraw_proto_number(nest, extack);
+	struct kraw_proto *proto;
+	int err;
+
+	if (number < 0)
+		return ERR_PTR(number);
+	proto = next_version(old);
+	if (!proto)
+		return ERR_PTR(-ENOMEM);
+	if (old) {
+		proto->input = kraw_ruleset_get(old->input);
+	} else {
+		proto->number = number;
+		proto->families = FAMILIES_ALL;
+		proto->claim = KRAW_CLAIM_NONE;
+		proto->deliver = KRAW_VERDICT_ALL;
+		proto->unreach = KRAW_UNREACH_AUTO;
+	}
+	err = parse(proto, nest, extack);
+	if (err) {
+		kraw_proto_put(proto);
+		return ERR_PTR(err);
+	}
+	return proto;
+}
+
+/**
+ * kraw_proto_with_input - a version of a protocol with other rules
+ * @old:	the version to follow
+ * @input:	the rules, NULL: none; the caller's reference to them is taken
+ *		over on success
+ *
+ * Returns it with one reference, or NULL without memory.
+ */
+struct kraw_proto *kraw_proto_with_input(const struct kraw_proto *old,
+					 struct kraw_ruleset *input)
+{
+	struct kraw_proto *proto = next_version(old);
+
+	if (proto)
+		proto->input = input;
+	return proto;
+}
+
+struct kraw_proto *kraw_proto_get(struct kraw_proto *proto)
+{
+	refcount_inc(&proto->refs);
+	return proto;
+}
+
+/* The last reference of a published one goes after a grace period. */
+void kraw_proto_put(struct kraw_proto *proto)
+{
+	if (!refcount_dec_and_test(&proto->refs))
+		return;
+	kraw_ruleset_put(proto->input);
+	kraw_stats_put(proto->stats);
+	kfree(proto);
+}
+
+/* Bits KRAW_FAMILY_* of the handler slots that it needs; NULL: none. */
+u8 kraw_proto_slots(const struct kraw_proto *proto)
+{
+	return proto && proto->claim != KRAW_CLAIM_NONE ? proto->families : 0;
+}
+
+static int stats_fill(struct sk_buff *msg, const struct kraw_proto *proto,
+		      enum kraw_family family)
+{
+	struct nlattr *nest = nla_nest_start(msg, KRAW_PROTO_A_STATS);
+	int i;
+
+	if (!nest || nla_put_u8(msg, KRAW_STATS_A_FAMILY, BIT(family)))
+		return -EMSGSIZE;
+	for (i = KRAW_STATS_A_SEEN; i <= KRAW_STATS_LAST; i++)
+		if (nla_put_u64_64bit(msg, i,
+				      kraw_stats_read(proto->stats, family, i),
+				      KRAW_STATS_A_PAD))
+			return -EMSGSIZE;
+	nla_nest_end(msg, nest);
+	return 0;
+}
+
+/**
+ * kraw_proto_fill - describe a protocol in a message
+ * @msg:	gets one KRAW_A_PROTO
+ * @proto:	held by RCU, a lock or a reference
+ * @counters:	with its counters
+ *
+ * Returns 0 or -EMSGSIZE, with @msg as it was.
+ */
+int kraw_proto_fill(struct sk_buff *msg, const struct kraw_proto *proto,
+		    bool counters)
+{
+	struct nlattr *nest = nla_nest_start(msg, KRAW_A_PROTO);
+	int family;
+
+	if (!nest)
+		return -EMSGSIZE;
+	if (nla_put_u8(msg, KRAW_PROTO_A_NUMBER, proto->number) ||
+	    nla_put_u8(msg, KRAW_PROTO_A_FAMILIES, proto->families) ||
+	    nla_put_u8(msg, KRAW_PROTO_A_CLAIM, proto->claim) ||
+	    nla_put_u8(msg, KRAW_PROTO_A_DELIVER, proto->deliver) ||
+	    nla_put_u8(msg, KRAW_PROTO_A_UNREACH, proto->unreach) ||
+	    nla_put_u32(msg, KRAW_PROTO_A_RULES,
+			proto->input ? proto->input->count : 0))
+		goto cancel;
+	for (family = 0; counters && family < KRAW_FAMILIES; family++)
+		if (proto->families & BIT(family) &&
+		    stats_fill(msg, proto, family))
+			goto cancel;
+	nla_nest_end(msg, nest);
+	return 0;
+
+cancel:
+	nla_nest_cancel(msg, nest);
+	return -EMSGSIZE;
+}

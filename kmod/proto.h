@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A managed protocol: what is to happen to one protocol number's packets. */
+#ifndef _KRAW_PROTO_H
+#define _KRAW_PROTO_H
+
+#include <linux/refcount.h>
+#include <net/netlink.h>
+#include "uapi/linux/kraw.h"
+
+struct kraw_ruleset;
+struct kraw_stats;
+
+/**
+ * struct kraw_proto - one version of a managed protocol, read-only
+ * @refs:	the configurations that it is in
+ * @number:	protocol number
+ * @families:	bits KRAW_FAMILY_*, not 0
+ * @claim:	enum kraw_claim
+ * @deliver:	enum kraw_verdict, where no rule matches
+ * @unreach:	enum kraw_unreach
+ * @stats:	shared by its versions
+ * @input:	rules, NULL: none
+ */
+struct kraw_proto {
+	refcount_t refs;
+	u8 number;
+	u8 families;
+	u8 claim;
+	u8 deliver;
+	u8 unreach;
+	struct kraw_stats *stats;
+	struct kraw_ruleset *input;
+};
+
+extern const struct nla_policy kraw_proto_policy[KRAW_PROTO_A_MAX + 1];
+extern const struct nla_policy kraw_proto_name_policy[KRAW_PROTO_A_NUMBER + 1];
+
+int kraw_proto_number(const struct nlattr *nest, struct netlink_ext_ack *extack);
+struct kraw_proto *kraw_proto_parse(const struct nlattr *nest,
+				    const struct kraw_proto *old,
+				    struct netlink_ext_ack *extack);
+struct kraw_proto *kraw_proto_with_input(const struct kraw_proto *old,
+					 struct kraw_ruleset *input);
+struct kraw_proto *kraw_proto_get(struct kraw_proto *proto);
+void kraw_proto_put(struct kraw_proto *proto);
+u8 kraw_proto_slots(const struct kraw_proto *proto);
+int kraw_proto_fill(struct sk_buff *msg, const struct kraw_proto *proto,
+		    bool counters);
+
+#endif /* _KRAW_PROTO_H */

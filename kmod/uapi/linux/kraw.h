@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * kraw: who receives an IP protocol's packets
+ *
+ * The generic netlink family "kraw", version 1. This comment is the
+ * specification of the messages; Documentation/netlink/specs/kraw.yaml says
+ * the same in the kernel's schema, and a test holds the two together.
+ *
+ * Every message carries attributes of enum kraw_attr at its top level. Integers
+ * are in host byte order; addresses, and nothing else, are in network byte
+ * order. Parsing is strict: an unknown or malformed attribute refuses the whole
+ * message with -EINVAL, a value or length out of its limits with -ERANGE. Of an
+ * attribute that may come once the last one counts. Every refusal carries an
+ * extended acknowledgment (NLMSGERR_ATTR_MSG) and, where an attribute is at
+ * fault, its offset.
+ *
+ * Namespaces: a message speaks of the network namespace of the socket that
+ * sent it. Commands that change something need CAP_NET_ADMIN over that
+ * namespace. A claim takes a slot of a host-wide table and needs CAP_NET_ADMIN
+ * in the initial user namespace too, unless the module parameter
+ * "userns_claims" is set. Reading needs no privilege.
+ *
+ * Every command that changes something accepts KRAW_A_GENERATION, the
+ * generation that the sender expects; another one in force answers -ESTALE.
+ * Either all of a message takes effect, at one instant, or nothing does.
+ *
+ * KRAW_CMD_PROTO_ADD			manage a protocol; -EEXIST if it is managed
+ *	KRAW_A_PROTO nest
+ *		KRAW_PROTO_A_NUMBER	u8, required
+ *		KRAW_PROTO_A_FAMILIES	u8, bits KRAW_FAMILY_*; default both
+ *		KRAW_PROTO_A_CLAIM	u8, enum kraw_claim; default none
+ *		KRAW_PROTO_A_DELIVER	u8, enum kraw_verdict; default all
+ *		KRAW_PROTO_A_UNREACH	u8, enum kraw_unreach; default auto
+ *	KRAW_A_GENERATION		u32, optional
+ *
+ * KRAW_CMD_PROTO_SET			change what is named, keep the rest; -ENOENT
+ *	as KRAW_CMD_PROTO_ADD
+ *
+ * KRAW_CMD_PROTO_DEL			stop managing it, with all its rules; -ENOENT
+ *	KRAW_A_PROTO nest
+ *		KRAW_PROTO_A_NUMBER	u8, required
+ *	KRAW_A_GENERATION		u32, optional
+ *
+ * KRAW_CMD_PROTO_GET			do: one protocol, -ENOENT; dump: all
+ *	KRAW_A_PROTO nest		(do only)
+ *		KRAW_PROTO_A_NUMBER	u8, required
+ *    answer (one message a protocol), and the notification of ADD, SET, DEL:
+ *	KRAW_A_GENERATION		u32, of the configuration described
+ *	KRAW_A_PROTO nest
+ *		KRAW_PROTO_A_NUMBER, _FAMILIES, _CLAIM, _DELIVER, _UNREACH
+ *		KRAW_PROTO_A_RULES	u32, number of its rules
+ *		KRAW_PROTO_A_STATS nest	once for each managed family (answers only)
+ *			KRAW_STATS_A_FAMILY	u8, one bit KRAW_FAMILY_*
+ *			KRAW_STATS_A_SEEN ...	u64 each, see enum kraw_stats_attr
+ *
+ * KRAW_CMD_RULE_ADD			add a rule; -EEXIST if the same one is there
+ *	KRAW_A_RULE nest
+ *		KRAW_RULE_A_PROTO	u8, required; must be managed: -ENOENT
+ *		KRAW_RULE_A_HOOK	u8, enum kraw_hook; default input
+ *		KRAW_RULE_A_PREF	u32; default: 10 above the highest in use.
+ *					Among equal ones the older goes first
+ *		KRAW_RULE_A_VERDICT	u8, enum kraw_verdict, required
+ *		matches, all optional, all must hold:
+ *		KRAW_RULE_A_SRC		binary, 4 or 16 bytes, network byte order
+ *		KRAW_RULE_A_SRC_PREFIX	u8, bits; default all; no host bits in SRC
+ *		KRAW_RULE_A_DST		as SRC, of the same family
+ *		KRAW_RULE_A_DST_PREFIX	as SRC_PREFIX
+ *		KRAW_RULE_A_DEV		string, name of a device that exists; the
+ *					packet came in by it, or by a port of this
+ *					VRF device. Compared by name at each packet
+ *		KRAW_RULE_A_TTL_MIN	u8, IPv4 TTL or IPv6 hop limit
+ *		KRAW_RULE_A_TTL_MAX	u8; both ends belong to the range; a missing
+ *					MIN is 0, a missing MAX the largest value
+ *		KRAW_RULE_A_LEN_MIN	u32, bytes of the datagram, IP header included
+ *		KRAW_RULE_A_LEN_MAX	u32
+ *		KRAW_RULE_A_TYPE_MIN	u8, first byte after the IP header (v6: after
+ *		KRAW_RULE_A_TYPE_MAX	u8  the extension headers); no byte: no match
+ *		KRAW_RULE_A_BPF		binary, array of struct sock_filter, 1 to 4096
+ *					of them (a nest holds 64 KiB); sees the packet
+ *					from its IP header; matches unless it returns 0
+ *		KRAW_RULE_A_EXPR	string, what BPF was compiled from; kept and
+ *					shown, never interpreted; needs BPF
+ *	KRAW_A_GENERATION		u32, optional
+ *
+ * KRAW_CMD_RULE_REPLACE		put a rule in the place of another one
+ *	as KRAW_CMD_RULE_ADD, with KRAW_RULE_A_PREF or KRAW_RULE_A_HANDLE required:
+ *	of the rule with that handle (-ENOENT), or the only one with that
+ *	preference (-ENOTUNIQ if several; none: as KRAW_CMD_RULE_ADD).
+ *	The handle stays; the counters start anew.
+ *
+ * KRAW_CMD_RULE_DEL			-ENOENT; -ENOTUNIQ: several have this preference
+ *	KRAW_A_RULE nest
+ *		KRAW_RULE_A_PROTO	u8, required
+ *		KRAW_RULE_A_HOOK	u8, default input
+ *		KRAW_RULE_A_PREF	u32, or
+ *		KRAW_RULE_A_HANDLE	u32, or both, then both must fit
+ *	KRAW_A_GENERATION		u32, optional
+ *
+ * KRAW_CMD_RULE_FLUSH			delete all rules of a protocol and hook
+ *	KRAW_A_RULE nest
+ *		KRAW_RULE_A_PROTO	u8, required
+ *		KRAW_RULE_A_HOOK	u8, default: both hooks
+ *	KRAW_A_GENERATION		u32, optional
+ *
+ * KRAW_CMD_RULE_GET			do: one rule, as RULE_DEL names it; dump
+ *	KRAW_A_RULE nest		(dump: optional filter)
+ *		KRAW_RULE_A_PROTO	u8, optional in a filter
+ *		KRAW_RULE_A_HOOK	u8, optional in a filter
+ *    answer (one message a rule), and the notification of ADD, REPLACE, DEL, FLUSH
+ *    (FLUSH: PROTO and, if it was given, HOOK only):
+ *	KRAW_A_GENERATION		u32
+ *	KRAW_A_RULE nest
+ *		KRAW_RULE_A_HANDLE	u32, unique in the namespace, never 0
+ *		the attributes of KRAW_CMD_RULE_ADD; both ends of each range
+ *		KRAW_RULE_A_PACKETS	u64, packets whose first match this rule was
+ *		KRAW_RULE_A_BYTES	u64, their LEN   (answers only)
+ *
+ * KRAW_CMD_APPLY			the whole configuration of the namespace
+ *	KRAW_A_PROTO nest		any number, as in PROTO_ADD
+ *	KRAW_A_RULE nest		any number, as in RULE_ADD, each after the
+ *					KRAW_A_PROTO of its protocol
+ *	KRAW_A_FLAGS			u32, bits KRAW_FLAG_*
+ *	KRAW_A_GENERATION		u32, optional
+ *	What is not named is removed; no KRAW_A_PROTO at all: nothing is managed
+ *	any more. A protocol that stays keeps its counters, and so does a rule
+ *	whose preference, matches and verdict stay.
+ *    notification:
+ *	KRAW_A_GENERATION		u32
+ *
+ * KRAW_CMD_HANDLER_GET			dump only: the kernel's handler table
+ *    answer (one message an entry), sorted by number, then family:
+ *	KRAW_A_HANDLER nest
+ *		KRAW_HANDLER_A_NUMBER	u8
+ *		KRAW_HANDLER_A_FAMILY	u8, one bit KRAW_FAMILY_*
+ *		KRAW_HANDLER_A_SYMBOL	string, the handler function's name
+ *		KRAW_HANDLER_A_MODULE	string; absent: built in
+ *		KRAW_HANDLER_A_FLAGS	u32, bits KRAW_HANDLER_*
+ *
+ * KRAW_CMD_CONFIG_GET			do only: the configuration as a whole
+ *    answer:
+ *	KRAW_A_GENERATION		u32
+ *
+ * Notifications go to the multicast group "config" of the namespace, and to the
+ * sender alone if it asked with NLM_F_ECHO. Their command is the one that
+ * caused them, their port id that of its sender.
+ *
+ * Dumps may be interrupted by a change: NLM_F_DUMP_INTR is set then.
+ */
+#ifndef _UAPI_LINUX_KRAW_H
+#define _UAPI_LINUX_KRAW_H
+
+#define KRAW_GENL_NAME		"kraw"
+#define KRAW_GENL_VERSION	1
+#define KRAW_MCGRP_CONFIG	"config"
+
+enum kraw_cmd {
+	KRAW_CMD_UNSPEC,
+	KRAW_CMD_PROTO_ADD,
+	KRAW_CMD_PROTO_SET,
+	KRAW_CMD_PROTO_DEL,
+	KRAW_CMD_PROTO_GET,
+	KRAW_CMD_RULE_ADD,
+	KRAW_CMD_RULE_REPLACE,
+	KRAW_CMD_RULE_DEL,
+	KRAW_CMD_RULE_FLUSH,
+	KRAW_CMD_RULE_GET,
+	KRAW_CMD_APPLY,
+	KRAW_CMD_HANDLER_GET,
+	KRAW_CMD_CONFIG_GET,
+
+	__KRAW_CMD_MAX,
+	KRAW_CMD_MAX = __KRAW_CMD_MAX - 1
+};
+
+enum kraw_attr {
+	KRAW_A_UNSPEC,
+	KRAW_A_GENERATION,	/* u32 */
+	KRAW_A_FLAGS,		/* u32, bits KRAW_FLAG_* */
+	KRAW_A_PROTO,		/* nest of enum kraw_proto_attr */
+	KRAW_A_RULE,		/* nest of enum kraw_rule_attr */
+	KRAW_A_HANDLER,		/* nest of enum kraw_handler_attr */
+	KRAW_A_PAD,
+
+	__KRAW_A_MAX,
+	KRAW_A_MAX = __KRAW_A_MAX - 1
+};
+
+/* KRAW_A_FLAGS */
+#define KRAW_FLAG_CHECK		0x1	/* apply: check, change nothing */
+
+/* KRAW_PROTO_A_FAMILIES, KRAW_STATS_A_FAMILY, KRAW_HANDLER_A_FAMILY */
+#define KRAW_FAMILY_IPV4	0x1
+#define KRAW_FAMILY_IPV6	0x2
+
+enum kraw_proto_attr {
+	KRAW_PROTO_A_UNSPEC,
+	KRAW_PROTO_A_NUMBER,	/* u8 */
+	KRAW_PROTO_A_FAMILIES,	/* u8, bits KRAW_FAMILY_* */
+	KRAW_PROTO_A_CLAIM,	/* u8, enum kraw_claim */
+	KRAW_PROTO_A_DELIVER,	/* u8, enum kraw_verdict */
+	KRAW_PROTO_A_UNREACH,	/* u8, enum kraw_unreach */
+	KRAW_PROTO_A_RULES,	/* u32 */
+	KRAW_PROTO_A_STATS,	/* nest of enum kraw_stats_attr */
+
+	__KRAW_PROTO_A_MAX,
+	KRAW_PROTO_A_MAX = __KRAW_PROTO_A_MAX - 1
+};
+
+/* Who is the protocol's handler in the kernel. */
+enum kraw_claim {
+	KRAW_CLAIM_NONE,	/* whoever it was, or nobody */
+	KRAW_CLAIM_PLAIN,	/* kraw; payload starts after the IP header */
+	KRAW_CLAIM_PORTS,	/* kraw; a header laid out as UDP's: not yet */
+
+	__KRAW_CLAIM_MAX,
+	KRAW_CLAIM_MAX = __KRAW_CLAIM_MAX - 1
+};
+
+/* Who receives a packet. */
+enum kraw_verdict {
+	KRAW_VERDICT_UNSPEC,
+	KRAW_VERDICT_ALL,	/* input: as without kraw */
+	KRAW_VERDICT_RAW,	/* input: every matching raw socket, no handler */
+	KRAW_VERDICT_KERNEL,	/* input: the kernel's handler, no raw socket */
+	KRAW_VERDICT_ONE,	/* input: one matching raw socket: not yet */
+	KRAW_VERDICT_NONE,	/* input: nobody, silently */
+	KRAW_VERDICT_REJECT,	/* input: nobody, and an ICMP error says so */
+	KRAW_VERDICT_ALLOW,	/* output: not yet */
+	KRAW_VERDICT_DENY,	/* output: not yet */
+
+	__KRAW_VERDICT_MAX,
+	KRAW_VERDICT_MAX = __KRAW_VERDICT_MAX - 1
+};
+
+/*
+ * Whether a packet that nobody received is answered with ICMP protocol
+ * unreachable (RFC 792, type 3 code 2) or ICMPv6 unrecognised next header
+ * (RFC 4443, type 4 code 1). Verdicts none and reject decide that themselves.
+ */
+enum kraw_unreach {
+	KRAW_UNREACH_AUTO,	/* when no raw socket and no handler had it */
+	KRAW_UNREACH_NEVER,	/* not even then */
+	KRAW_UNREACH_ALWAYS,	/* when no handler had it, raw sockets or not */
+
+	__KRAW_UNREACH_MAX,
+	KRAW_UNREACH_MAX = __KRAW_UNREACH_MAX - 1
+};
+
+enum kraw_hook {
+	KRAW_HOOK_UNSPEC,
+	KRAW_HOOK_INPUT,	/* packets for this host, before raw sockets */
+	KRAW_HOOK_OUTPUT,	/* what raw sockets here send: not yet */
+
+	__KRAW_HOOK_MAX,
+	KRAW_HOOK_MAX = __KRAW_HOOK_MAX - 1
+};
+
+enum kraw_rule_attr {
+	KRAW_RULE_A_UNSPEC,
+	KRAW_RULE_A_PROTO,	/* u8 */
+	KRAW_RULE_A_HOOK,	/* u8, enum kraw_hook */
+	KRAW_RULE_A_PREF,	/* u32 */
+	KRAW_RULE_A_HANDLE,	/* u32 */
+	KRAW_RULE_A_VERDICT,	/* u8, enum kraw_verdict */
+	KRAW_RULE_A_SRC,	/* 4 or 16 bytes, network byte order */
+	KRAW_RULE_A_SRC_PREFIX,	/* u8, bits */
+	KRAW_RULE_A_DST,	/* 4 or 16 bytes, network byte order */
+	KRAW_RULE_A_DST_PREFIX,	/* u8, bits */
+	KRAW_RULE_A_DEV,	/* string, device name */
+	KRAW_RULE_A_TTL_MIN,	/* u8 */
+	KRAW_RULE_A_TTL_MAX,	/* u8 */
+	KRAW_RULE_A_LEN_MIN,	/* u32, bytes */
+	KRAW_RULE_A_LEN_MAX,	/* u32, bytes */
+	KRAW_RULE_A_TYPE_MIN,	/* u8 */
+	KRAW_RULE_A_TYPE_MAX,	/* u8 */
+	KRAW_RULE_A_BPF,	/* array of struct sock_filter */
+	KRAW_RULE_A_EXPR,	/* string */
+	KRAW_RULE_A_PACKETS,	/* u64 */
+	KRAW_RULE_A_BYTES,	/* u64 */
+	KRAW_RULE_A_PAD,
+
+	__KRAW_RULE_A_MAX,
+	KRAW_RULE_A_MAX = __KRAW_RULE_A_MAX - 1
+};
+
+#define KRAW_EXPR_MAX	1024	/* bytes of KRAW_RULE_A_EXPR, without the NUL */
+
+/*
+ * Counters of one protocol in one family, u64 packets each, since the protocol
+ * is managed. What came:
+ *	SEEN = ALL + RAW + KERNEL + NONE + REJECT + PASSED
+ * A packet that passes and comes back (IPsec in transport mode does that) is
+ * counted each time.
+ * HANDLER_* are counted by kraw's handler, so only for a claimed protocol.
+ */
+enum kraw_stats_attr {
+	KRAW_STATS_A_UNSPEC,
+	KRAW_STATS_A_FAMILY,		/* u8, one bit KRAW_FAMILY_* */
+	KRAW_STATS_A_SEEN,		/* came to the input hook */
+	KRAW_STATS_A_ALL,		/* by verdict ... */
+	KRAW_STATS_A_RAW,
+	KRAW_STATS_A_KERNEL,
+	KRAW_STATS_A_NONE,
+	KRAW_STATS_A_REJECT,
+	KRAW_STATS_A_PASSED,		/* left to the kernel: IPsec before it */
+	KRAW_STATS_A_RAW_MATCHED,	/* verdict raw: matching sockets, summed up */
+	KRAW_STATS_A_RAW_COPIES,	/* of these: got their copy */
+	KRAW_STATS_A_RAW_FILTERED,	/* refused by ICMP_FILTER or membership */
+	KRAW_STATS_A_RAW_REFUSED,	/* refused: policy, filter, queue, memory */
+	KRAW_STATS_A_KERNEL_HANDLED,	/* verdict kernel: a handler had it */
+	KRAW_STATS_A_CLAIM_HANDLED,	/* kraw's handler had it, and consumed it */
+	KRAW_STATS_A_UNREACH,		/* ICMP errors, before their rate limit */
+	KRAW_STATS_A_UNREACH_NEVER,	/* suppressed by unreach never */
+	KRAW_STATS_A_PAD,
+
+	__KRAW_STATS_A_MAX,
+	KRAW_STATS_A_MAX = __KRAW_STATS_A_MAX - 1
+};
+
+enum kraw_handler_attr {
+	KRAW_HANDLER_A_UNSPEC,
+	KRAW_HANDLER_A_NUMBER,	/* u8 */
+	KRAW_HANDLER_A_FAMILY,	/* u8, one bit KRAW_FAMILY_* */
+	KRAW_HANDLER_A_SYMBOL,	/* string */
+	KRAW_HANDLER_A_MODULE,	/* string */
+	KRAW_HANDLER_A_FLAGS,	/* u32, bits KRAW_HANDLER_* */
+
+	__KRAW_HANDLER_A_MAX,
+	KRAW_HANDLER_A_MAX = __KRAW_HANDLER_A_MAX - 1
+};
+
+/* KRAW_HANDLER_A_FLAGS */
+#define KRAW_HANDLER_NO_POLICY	0x1	/* runs without the XFRM check */
+#define KRAW_HANDLER_FINAL	0x2	/* IPv6: an upper layer, no extension */
+#define KRAW_HANDLER_KRAW	0x4	/* it is kraw's */
+#define KRAW_HANDLER_HERE	0x8	/* claimed by this namespace */
+
+#endif /* _UAPI_LINUX_KRAW_H */
