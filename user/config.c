@@ -354,6 +354,26 @@ int rule_list_get(struct rule_list *list, const struct rule *filter)
 	return nl_dump(&msg, add_rule, list, "rule show");
 }
 
+static int read_generation(const struct nlmsghdr *nlh, void *generation)
+{
+	const struct nlattr *attrs[KRAW_A_MAX + 1];
+	int ret;
+
+	ret = nl_attrs(nlh, attrs, KRAW_A_MAX);
+	if (!ret && !get_u32(attrs[KRAW_A_GENERATION], generation))
+		ret = refused("the kernel's answer has no generation in it");
+	return ret;
+}
+
+int generation_get(uint32_t *generation)
+{
+	struct nl_msg msg;
+
+	*generation = 0;
+	nl_begin(&msg, KRAW_CMD_CONFIG_GET, 0);
+	return nl_request(&msg, read_generation, generation, "configuration");
+}
+
 void proto_list_clear(struct proto_list *list)
 {
 	free(list->entry);

@@ -99,4 +99,7 @@ int rule_list_get(struct rule_list *list, const struct rule *filter);
 void proto_list_clear(struct proto_list *list);
 void rule_list_clear(struct rule_list *list);
 
+/* Asks for the generation of the configuration in force. */
+int generation_get(uint32_t *generation);
+
 #endif /* KRAW_CONFIG_H */

@@ -14,36 +14,33 @@ const char save_usage[] =
 	"Usage: kraw save\n"
 	"Prints the configuration of this network namespace as 'kraw apply' takes it.\n";
 
-/* Do both lists describe the same configuration? */
-static bool consistent(const struct proto_list *protos,
-		       const struct rule_list *rules)
-{
-	size_t expected = 0;
-	size_t i;
+struct config {
+	uint32_t generation;
+	struct proto_list protos;
+	struct rule_list rules;
+};
 
-	for (i = 0; i < protos->count; i++)
-		expected += protos->entry[i].rules;
-	if (expected != rules->count)
-		return false;
-	for (i = 0; i < rules->count; i++)
-		if (rules->entry[i].generation != protos->entry[0].generation)
-			return false;
-	return true;
+static void forget(struct config *config)
+{
+	proto_list_clear(&config->protos);
+	rule_list_clear(&config->rules);
 }
 
-static int read_all(struct proto_list *protos, struct rule_list *rules)
+/* All of it in one state: what changed in between is read anew. */
+static int read_all(struct config *config)
 {
 	unsigned int tries;
+	uint32_t after;
 	int ret;
 
 	for (tries = 0; tries < SAVE_TRIES; tries++) {
-		ret = proto_list_get(protos);
-		if (!ret)
-			ret = rule_list_get(rules, NULL);
-		if (ret || consistent(protos, rules))
+		ret = generation_get(&config->generation)	  ?:
+			      proto_list_get(&config->protos)	  ?:
+			      rule_list_get(&config->rules, NULL) ?:
+			      generation_get(&after);
+		if (ret || after == config->generation)
 			return ret;
-		proto_list_clear(protos);
-		rule_list_clear(rules);
+		forget(config);
 	}
 	return refused("save: the configuration keeps changing: try again");
 }
@@ -51,43 +48,37 @@ static int read_all(struct proto_list *protos, struct rule_list *rules)
 static void print_line(const char *command, const struct field *fields,
 		       const void *object)
 {
-	char *words = output_words(fields, object, true);
+	char *words = output_words(fields, object, false);
 
 	printf("%s %s\n", command, words);
 	free(words);
 }
 
-static void print_all(const struct proto_list *protos,
-		      const struct rule_list *rules)
+static void print_all(const struct config *config)
 {
 	size_t i;
 
-	if (!protos->count) {
-		puts("# kraw configuration: nothing is managed, as after 'kraw flush'");
-		return;
-	}
-	printf("# kraw configuration, generation %u\n",
-	       protos->entry[0].generation);
-	for (i = 0; i < protos->count; i++)
-		print_line("proto add", proto_fields, &protos->entry[i]);
-	for (i = 0; i < rules->count; i++)
-		print_line("rule add", rule_fields, &rules->entry[i]);
+	printf("# kraw configuration, generation %u\n", config->generation);
+	if (!config->protos.count)
+		puts("# nothing is managed: 'kraw flush' brings this about");
+	for (i = 0; i < config->protos.count; i++)
+		print_line("proto add", proto_fields, &config->protos.entry[i]);
+	for (i = 0; i < config->rules.count; i++)
+		print_line("rule add", rule_fields, &config->rules.entry[i]);
 }
 
 int save_main(struct args *args)
 {
-	struct proto_list protos = { 0 };
-	struct rule_list rules = { 0 };
+	struct config config = { 0 };
 	int ret;
 
 	ret = args_end(args) ?: nl_open();
 	if (!ret)
-		ret = read_all(&protos, &rules);
+		ret = read_all(&config);
 	if (!ret) {
-		print_all(&protos, &rules);
+		print_all(&config);
 		ret = output_flush();
 	}
-	proto_list_clear(&protos);
-	rule_list_clear(&rules);
+	forget(&config);
 	return ret;
 }
