@@ -51,36 +51,51 @@ static const char *event_name(uint8_t cmd)
 	}
 }
 
+static void print_json(json_t *json)
+{
+	json_dumpf(json, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(json);
+}
+
 /*
- * The text is the command, so it has what the command needs and no more; JSON
- * has everything that is known of the object.
+ * The text is the command that does the same, so it has the words that the
+ * command needs and no more; JSON has everything that is known of the object.
  */
-static void print_event(const char *event, const uint32_t *generation,
+static void print_event(uint8_t cmd, uint32_t generation,
 			const struct field *words, const struct field *all,
 			const void *object)
 {
-	json_t *json;
 	char *text;
 
 	if (options.json) {
-		json = json_object();
-		json_object_set_new(json, "event", json_string(event));
-		if (generation)
-			json_object_set_new(json, "generation",
-					    json_integer(*generation));
+		json_t *json = json_object();
+
+		json_object_set_new(json, "event",
+				    json_string(event_name(cmd)));
+		json_object_set_new(json, "generation",
+				    json_integer(generation));
 		if (all)
 			json_object_update_new(json, output_json(all, object));
-		json_dumpf(json, stdout, JSON_COMPACT);
-		putchar('\n');
-		json_decref(json);
-	} else if (generation) {
-		text = words ? output_words(words, object, true) : xstrdup("");
-		printf("[%u] %s%s%s\n", *generation, event, words ? " " : "",
-		       text);
-		free(text);
-	} else {
-		printf("# %s\n", event);
+		print_json(json);
+		return;
 	}
+	printf("[%u] %s", generation, event_name(cmd));
+	if (words) {
+		text = output_words(words, object,
+				    cmd == KRAW_CMD_RULE_REPLACE);
+		printf(" %s", text);
+		free(text);
+	}
+	putchar('\n');
+}
+
+static void print_lost(void)
+{
+	if (options.json)
+		print_json(json_pack("{ss}", "event", "lost"));
+	else
+		puts("# changes were lost here: they came faster than they were read");
 }
 
 static int proto_event(const struct nlmsghdr *nlh, uint8_t cmd)
@@ -90,7 +105,7 @@ static int proto_event(const struct nlmsghdr *nlh, uint8_t cmd)
 
 	ret = proto_get(nlh, &proto);
 	if (!ret)
-		print_event(event_name(cmd), &proto.generation,
+		print_event(cmd, proto.generation,
 			    cmd == KRAW_CMD_PROTO_DEL ? proto_name_fields :
 							proto_fields,
 			    proto_fields, &proto);
@@ -107,8 +122,7 @@ static int rule_event(const struct nlmsghdr *nlh, uint8_t cmd)
 		words = rule_name_fields;
 	ret = rule_get(nlh, &rule);
 	if (!ret)
-		print_event(event_name(cmd), &rule.generation, words,
-			    rule_fields, &rule);
+		print_event(cmd, rule.generation, words, rule_fields, &rule);
 	rule_clear(&rule);
 	return ret;
 }
@@ -124,7 +138,7 @@ static int other_event(const struct nlmsghdr *nlh, uint8_t cmd)
 		return ret;
 	if (attrs[KRAW_A_GENERATION])
 		generation = mnl_attr_get_u32(attrs[KRAW_A_GENERATION]);
-	print_event(event_name(cmd), &generation, NULL, NULL, NULL);
+	print_event(cmd, generation, NULL, NULL, NULL);
 	return 0;
 }
 
@@ -171,10 +185,7 @@ static int read_events(void)
 		case NL_EVENT_SOME:
 			break;
 		case NL_EVENT_LOST:
-			print_event(options.json ?
-					    "lost" :
-					    "events were lost here, they came faster than they were read",
-				    NULL, NULL, NULL, NULL);
+			print_lost();
 			break;
 		case NL_EVENT_UNLOADED:
 			return flush_events() ?:

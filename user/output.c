@@ -47,6 +47,7 @@ static bool wanted(const struct field *field, bool json)
 	case FIELD_DETAILS:
 		return options.details;
 	case FIELD_DETAILS_TEXT:
+	case FIELD_HANDLE:
 		return json || options.details;
 	default:
 		return true;
@@ -230,22 +231,38 @@ static const char *colour_of(const struct field *field, const json_t *value)
 	}
 }
 
+static bool always(const struct field *field)
+{
+	return field->when == FIELD_ALWAYS;
+}
+
+static bool always_or_handle(const struct field *field)
+{
+	return field->when == FIELD_ALWAYS || field->when == FIELD_HANDLE;
+}
+
+static bool wanted_in_text(const struct field *field)
+{
+	return wanted(field, false);
+}
+
 static void write_words(FILE *file, const struct field *fields,
-			const void *object, bool saved)
+			const void *object,
+			bool (*chosen)(const struct field *field))
 {
 	const struct field *field;
-	const char *colour;
 	bool first = true;
-	json_t *value;
 
 	for (field = fields; field->get; field++) {
-		if (!field->word || (saved && field->when != FIELD_ALWAYS) ||
-		    (!saved && !wanted(field, false)))
+		const char *colour;
+		json_t *value;
+
+		if (!field->word || !chosen(field))
 			continue;
 		value = field->get(object);
 		if (!value)
 			continue;
-		colour = saved ? NULL : colour_of(field, value);
+		colour = colour_of(field, value);
 		if (!first && field->form != FORM_COUNTERS)
 			fputc(' ', file);
 		if (*field->word)
@@ -260,14 +277,15 @@ static void write_words(FILE *file, const struct field *fields,
 	}
 }
 
-char *output_words(const struct field *fields, const void *object, bool saved)
+char *output_words(const struct field *fields, const void *object, bool handle)
 {
 	bool colour = options.colour;
 	struct text text;
 
 	options.colour = false;
 	text_open(&text);
-	write_words(text.file, fields, object, saved);
+	write_words(text.file, fields, object,
+		    handle ? always_or_handle : always);
 	options.colour = colour;
 	return text_close(&text);
 }
@@ -364,7 +382,7 @@ void output_add(struct output *output, const void *object)
 	} else if (output->style == OUTPUT_TABLE) {
 		add_row(output, object);
 	} else {
-		write_words(stdout, output->fields, object, false);
+		write_words(stdout, output->fields, object, wanted_in_text);
 		putchar('\n');
 	}
 }

@@ -25,12 +25,13 @@ enum field_form {
 	FORM_COUNTERS, /* { "ipv4": { "seen": 1 } } on lines of their own */
 };
 
-/* When a field is shown. JSON has those of FIELD_DETAILS_TEXT always. */
+/* When a field is shown. JSON has those "in text" always. */
 enum field_when {
 	FIELD_ALWAYS,
 	FIELD_STATISTICS, /* with -s */
 	FIELD_DETAILS, /* with -d */
 	FIELD_DETAILS_TEXT, /* in text with -d */
+	FIELD_HANDLE, /* the same, and in commands that name the object */
 	FIELD_INFO, /* no part of the configuration: not saved */
 };
 
@@ -72,10 +73,11 @@ int output_end(struct output *output, int error);
 json_t *output_json(const struct field *fields, const void *object);
 
 /*
- * The object as the words of a command; SAVED: what makes up the configuration
- * and no more. Without colour, to be freed.
+ * The object as the words of a command that makes it, with what makes up the
+ * configuration and no more; HANDLE: also with what names it in the kernel.
+ * Without colour, to be freed.
  */
-char *output_words(const struct field *fields, const void *object, bool saved);
+char *output_words(const struct field *fields, const void *object, bool handle);
 
 /* Prints the JSON value, a line of its own, and forgets it. */
 void output_print(json_t *value);
