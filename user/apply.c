@@ -161,15 +161,9 @@ static int commit(struct apply *apply)
 	ret = nl_open() ?: nl_talk(&apply->msg, NULL, NULL, &refusal);
 	if (ret)
 		return ret;
-	if (refusal.error) {
-		char *text = nl_refusal_text(&refusal);
-
-		error_at(apply->name, line_of(apply, refusal.offset));
-		ret = refused("%s", text);
-		free(text);
-		error_at(NULL, 0);
-	}
-	nl_refusal_clear(&refusal);
+	error_at(apply->name, line_of(apply, refusal.offset));
+	ret = nl_conclude(&refusal, NULL);
+	error_at(NULL, 0);
 	return ret;
 }
 

@@ -36,8 +36,8 @@ int protocol_number(const char *name);
 const char *extension_header(uint8_t number);
 
 /*
- * The full word for one of the few short forms (README and man page list
- * them); any other word is returned as it is.
+ * The full word for one of the few short forms, which the man page lists; any
+ * other word is returned as it is.
  */
 const char *canonical(const char *word);
 

@@ -77,7 +77,8 @@ void nl_refusal_clear(struct nl_refusal *refusal)
 	memset(refusal, 0, sizeof(*refusal));
 }
 
-char *nl_refusal_text(const struct nl_refusal *refusal)
+/* The words of the refusal: the kernel's own or, without them, ours. */
+static char *refusal_text(const struct nl_refusal *refusal)
 {
 	const char *text = refusal->text;
 
@@ -88,8 +89,6 @@ char *nl_refusal_text(const struct nl_refusal *refusal)
 		return xasprintf("%s (it needs CAP_NET_ADMIN)", text);
 	if (text && *text)
 		return xstrdup(text);
-	if (refusal->error == EMSGSIZE)
-		return xstrdup("the message is longer than this socket may send: raise net.core.wmem_max or be root on the host");
 	return xstrdup(strerror(refusal->error));
 }
 
@@ -244,6 +243,9 @@ int nl_talk(struct nl_msg *msg, nl_seen seen, void *data,
 	msg->nlh->nlmsg_flags |= NLM_F_ACK;
 	refusal->error = send_request(msg);
 	nl_free(msg);
+	if (refusal->error == EMSGSIZE)
+		refusal->text =
+			xstrdup("the request is longer than this socket may send: raise net.core.wmem_max or be root on the host");
 	if (refusal->error)
 		return 0;
 
@@ -254,18 +256,22 @@ int nl_talk(struct nl_msg *msg, nl_seen seen, void *data,
 	return ret;
 }
 
-/* Ends a request: tells of the refusal, if there is one, and forgets it. */
-static int conclude(struct nl_refusal *refusal, const char *what)
+int nl_conclude(struct nl_refusal *refusal, const char *what)
 {
+	int ret = 0;
 	char *text;
 
-	if (!refusal->error)
-		return 0;
-	text = nl_refusal_text(refusal);
+	if (refusal->error) {
+		text = refusal_text(refusal);
+		ret = what ? refused("%s: %s", what, text) :
+			     refused("%s", text);
+		free(text);
+	} else if (refusal->text && *refusal->text) {
+		/* Done, and yet there is something to say. */
+		note("%s", refusal->text);
+	}
 	nl_refusal_clear(refusal);
-	refused("%s: %s", what, text);
-	free(text);
-	return STATUS_REFUSED;
+	return ret;
 }
 
 int nl_request(struct nl_msg *msg, nl_seen seen, void *data, const char *what)
@@ -278,7 +284,7 @@ int nl_request(struct nl_msg *msg, nl_seen seen, void *data, const char *what)
 		nl_refusal_clear(&refusal);
 		return ret;
 	}
-	return conclude(&refusal, what);
+	return nl_conclude(&refusal, what);
 }
 
 int nl_dump(struct nl_msg *msg, nl_seen seen, void *data, const char *what)
@@ -308,7 +314,7 @@ int nl_dump(struct nl_msg *msg, nl_seen seen, void *data, const char *what)
 		ret = refused("%s: the configuration keeps changing: try again",
 			      what);
 	if (!ret)
-		ret = conclude(&refusal, what);
+		ret = nl_conclude(&refusal, what);
 	if (!ret)
 		ret = show_answer(&answer, seen, data);
 	nl_refusal_clear(&refusal);

@@ -50,8 +50,11 @@ int nl_talk(struct nl_msg *msg, nl_seen seen, void *data,
 	    struct nl_refusal *refusal);
 void nl_refusal_clear(struct nl_refusal *refusal);
 
-/* The words of the refusal: the kernel's own or, without them, ours. */
-char *nl_refusal_text(const struct nl_refusal *refusal);
+/*
+ * Tells of the refusal, or of a warning, and clears it; returns the status. The
+ * error starts with WHAT, if there is one.
+ */
+int nl_conclude(struct nl_refusal *refusal, const char *what);
 
 /* nl_talk, and an error that starts with WHAT when the kernel refuses. */
 int nl_request(struct nl_msg *msg, nl_seen seen, void *data, const char *what);

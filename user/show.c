@@ -415,7 +415,7 @@ static int take_inventory(struct inventory *all, int number)
 	for (i = 0; i < all->sockets.count; i++)
 		unknown += all->sockets.entry[i].hidden;
 	if (unknown)
-		note("the owners of %zu raw sockets are unknown: it needs root to look into the processes of others",
+		note("raw sockets whose owner is unknown: %zu; it needs root to look into the processes of others",
 		     unknown);
 	return 0;
 }
