@@ -33,12 +33,18 @@ POLICY_ATTRS = {1: "type", 4: "min", 5: "max", 6: "min-length",
 Message = namedtuple("Message", "command flags seq portid payload")
 
 
+def errno_name(code):
+    """Name of an errno value, Linux networking's where there are two."""
+    return ("EOPNOTSUPP" if code == errno.EOPNOTSUPP else
+            errno.errorcode.get(code, str(code)))
+
+
 class Refused(OSError):
     """The kernel said no; text and offset are those of its extended ack."""
 
     def __init__(self, code, text, offset):
-        super().__init__(code, f"{errno.errorcode.get(code, code)}: {text}")
-        self.name = errno.errorcode.get(code, str(code))
+        super().__init__(code, f"{errno_name(code)}: {text}")
+        self.name = errno_name(code)
         self.text = text
         self.offset = offset
 
@@ -83,7 +89,7 @@ class Socket:
                                   NETLINK_GENERIC)
         self.sock.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
         self.sock.setsockopt(SOL_NETLINK, NETLINK_CAP_ACK, 1)
-        self.sock.settimeout(20)
+        self.sock.settimeout(60)
         self.sock.bind((0, 0))
         self.portid = self.sock.getsockname()[0]
         self.seq = 0

@@ -34,7 +34,10 @@ class Spec:
         self.definitions = {d["name"]: d for d in self.yaml["definitions"]}
         self.sets = {s["name"]: self._attributes(s)
                      for s in self.yaml["attribute-sets"]}
-        self.ops = self._number(self.yaml["operations"]["list"], 1)
+        listed = self._number(self.yaml["operations"]["list"], 1)
+        self.ops = {n: op for n, op in listed.items() if "notify" not in op}
+        self.notifications = {n: op for n, op in listed.items()
+                              if "notify" in op}
 
     @staticmethod
     def _number(elements, value):
@@ -61,7 +64,10 @@ class Spec:
         return {n: e["value"] for n, e in numbered.items()}
 
     def constants(self):
-        """C name to (value, enum tag or None) of all that this defines."""
+        """
+        C name to (value, enum tag or None) of all that this defines, but for
+        the notifications: they share the numbers of commands.
+        """
         top = self.yaml
         found = {c_name(top["c-family-name"]): (top["name"], None),
                  c_name(top["c-version-name"]): (top["version"], None)}
