@@ -48,7 +48,7 @@ class Kernel:
         # checks everything also needs more memory.
         self.slow, self.memory = 1, 512
         if os.path.exists(os.path.join(path, 'slow')):
-            self.slow, self.memory = 4, 1024
+            self.slow, self.memory = 4, 512
         self.modules = os.path.join(path, 'lib/modules', self.release)
 
 
@@ -68,7 +68,7 @@ class Machine:
         theirs = [control, out, qmp]
         append = ('console=ttyS0 panic=-1 loglevel=5 nokaslr cryptomgr.notests '
                   'oops=panic no_timer_check random.trust_cpu=on '
-                  'rcupdate.rcu_cpu_stall_timeout=100 net.ifnames=0')
+                  f'rcupdate.rcu_cpu_stall_timeout=200 slow={kernel.slow}')
         command = [
             'qemu-system-x86_64', '-nodefaults', '-no-user-config',
             '-display', 'none', '-no-reboot', '-M', 'q35',
