@@ -181,11 +181,9 @@ static int name_rule(struct apply *apply, const struct nlattr *nest,
 				    "the rule's protocol is not in the configuration before it");
 		return -ENOENT;
 	}
-	if (name->has_handle) {
-		NL_SET_ERR_MSG_ATTR(extack, nest,
-				    "the handle of a new rule is not yours to choose");
-		return -EINVAL;
-	}
+	err = kraw_rule_name_check_new(name, extack);
+	if (err)
+		return err;
 	last = &apply->last_pref[name->proto];
 	if (!name->has_pref) {
 		err = kraw_change_default_pref(*last,

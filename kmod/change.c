@@ -159,11 +159,6 @@ static int rule_add(struct kraw_edit *edit, const struct kraw_proto *proto,
 	const struct kraw_ruleset *set = proto->input;
 	int err;
 
-	if (name->has_handle) {
-		NL_SET_ERR_MSG_ATTR(edit->extack, name->nest,
-				    "the handle of a new rule is not yours to choose");
-		return -EINVAL;
-	}
 	if (set && set->count >= KRAW_RULESET_MAX) {
 		NL_SET_ERR_MSG_ATTR(edit->extack, name->nest,
 				    "this protocol has as many rules as there may be");
@@ -188,13 +183,11 @@ static int rule_replace(struct kraw_edit *edit, const struct kraw_proto *proto,
 			struct kraw_change *change)
 {
 	struct kraw_rule_name old = *name;
-	int index;
+	int index, err;
 
-	if (!name->has_handle && !name->has_pref) {
-		NL_SET_ERR_MSG_ATTR(edit->extack, name->nest,
-				    "name the rule to replace by preference or handle");
-		return -EINVAL;
-	}
+	err = kraw_rule_name_check_old(name, edit->extack);
+	if (err)
+		return err;
 	/* With a handle, the preference is the new one. */
 	if (name->has_handle)
 		old.has_pref = false;
@@ -214,8 +207,11 @@ static int rule_del(struct kraw_edit *edit, const struct kraw_proto *proto,
 		    struct kraw_change *change)
 {
 	struct kraw_ruleset *input = NULL;
-	int index;
+	int index, err;
 
+	err = kraw_rule_name_check_old(name, edit->extack);
+	if (err)
+		return err;
 	index = kraw_ruleset_find(proto->input, name, edit->extack);
 	if (index < 0)
 		return index;
@@ -244,7 +240,8 @@ static int rule_command(struct kraw_edit *edit, const struct nlattr *nest,
 		return PTR_ERR(proto);
 	switch (cmd) {
 	case KRAW_CMD_RULE_ADD:
-		return rule_add(edit, proto, name, change);
+		err = kraw_rule_name_check_new(name, edit->extack);
+		return err ?: rule_add(edit, proto, name, change);
 	case KRAW_CMD_RULE_REPLACE:
 		return rule_replace(edit, proto, name, change);
 	case KRAW_CMD_RULE_DEL:

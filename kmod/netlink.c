@@ -267,13 +267,11 @@ static int rule_find(const struct kraw_config *config,
 {
 	const struct kraw_proto *proto = config->proto[name->proto];
 	const struct kraw_ruleset *set = proto ? proto->input : NULL;
-	int index;
+	int index, err;
 
-	if (!name->has_pref && !name->has_handle) {
-		NL_SET_ERR_MSG_ATTR(extack, name->nest,
-				    "name the rule by preference or handle");
-		return -EINVAL;
-	}
+	err = kraw_rule_name_check_old(name, extack);
+	if (err)
+		return err;
 	if (name->hook == KRAW_HOOK_OUTPUT)	/* has none */
 		set = NULL;
 	index = kraw_ruleset_find(set, name, extack);

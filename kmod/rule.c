@@ -86,13 +86,36 @@ int kraw_rule_name_parse(struct kraw_rule_name *name, const struct nlattr *nest,
 	name->has_pref = tb[KRAW_RULE_A_PREF];
 	if (name->has_pref)
 		name->pref = nla_get_u32(tb[KRAW_RULE_A_PREF]);
-	name->has_handle = tb[KRAW_RULE_A_HANDLE];
+	name->handle_attr = tb[KRAW_RULE_A_HANDLE];
+	name->has_handle = name->handle_attr;
 	if (name->has_handle)
 		name->handle = nla_get_u32(tb[KRAW_RULE_A_HANDLE]);
 	return 0;
 }
 
-/* The same where the protocol has to be named. */
+/* For a new rule: the kernel chooses its handle. Returns 0 or -EINVAL. */
+int kraw_rule_name_check_new(const struct kraw_rule_name *name,
+			     struct netlink_ext_ack *extack)
+{
+	if (!name->has_handle)
+		return 0;
+	NL_SET_ERR_MSG_ATTR(extack, name->handle_attr,
+			    "the handle of a new rule is not yours to choose");
+	return -EINVAL;
+}
+
+/* For a rule that is there: something has to name it. Returns 0 or -EINVAL. */
+int kraw_rule_name_check_old(const struct kraw_rule_name *name,
+			     struct netlink_ext_ack *extack)
+{
+	if (name->has_pref || name->has_handle)
+		return 0;
+	NL_SET_ERR_MSG_ATTR(extack, name->nest,
+			    "name the rule by preference or handle");
+	return -EINVAL;
+}
+
+/* As kraw_rule_name_parse(), where the protocol has to be named. */
 int kraw_rule_name_parse_full(struct kraw_rule_name *name,
 			      const struct nlattr *nest,
 			      struct netlink_ext_ack *extack)

@@ -49,6 +49,7 @@ struct kraw_rule {
 /**
  * struct kraw_rule_name - how a request names a rule, or a place for one
  * @nest:	the attribute that does, for error messages
+ * @handle_attr: the attribute with the handle, for error messages
  * @proto:	protocol number
  * @hook:	enum kraw_hook
  * @has_proto:	@proto is given
@@ -60,6 +61,7 @@ struct kraw_rule {
  */
 struct kraw_rule_name {
 	const struct nlattr *nest;
+	const struct nlattr *handle_attr;
 	u8 proto;
 	u8 hook;
 	bool has_proto;
@@ -80,6 +82,10 @@ int kraw_rule_name_parse(struct kraw_rule_name *name, const struct nlattr *nest,
 int kraw_rule_name_parse_full(struct kraw_rule_name *name,
 			      const struct nlattr *nest,
 			      struct netlink_ext_ack *extack);
+int kraw_rule_name_check_new(const struct kraw_rule_name *name,
+			     struct netlink_ext_ack *extack);
+int kraw_rule_name_check_old(const struct kraw_rule_name *name,
+			     struct netlink_ext_ack *extack);
 struct kraw_rule *kraw_rule_parse(struct net *net,
 				  const struct kraw_rule_name *name,
 				  struct netlink_ext_ack *extack);

@@ -53,7 +53,8 @@
  *			KRAW_STATS_A_FAMILY	u8, one bit KRAW_FAMILY_*
  *			KRAW_STATS_A_SEEN ...	u64 each, see enum kraw_stats_attr
  *
- * KRAW_CMD_RULE_ADD			add a rule; -EEXIST if the same one is there
+ * KRAW_CMD_RULE_ADD			add a rule; -EEXIST if one with the same
+ *					preference and matches is there
  *	KRAW_A_RULE nest
  *		KRAW_RULE_A_PROTO	u8, required; must be managed: -ENOENT
  *		KRAW_RULE_A_HOOK	u8, enum kraw_hook; default input
