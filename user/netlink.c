@@ -40,8 +40,10 @@ static void put_header(struct nl_msg *msg, uint16_t type, uint8_t cmd,
 {
 	struct genlmsghdr *genl;
 
+	/* Zeroed: libmnl leaves what is between two attributes as it is. */
 	msg->size = MNL_SOCKET_BUFFER_SIZE;
-	msg->nlh = mnl_nlmsg_put_header(xalloc(msg->size));
+	msg->nlh = memset(xalloc(msg->size), 0, msg->size);
+	mnl_nlmsg_put_header(msg->nlh);
 	msg->nlh->nlmsg_type = type;
 	msg->nlh->nlmsg_flags = NLM_F_REQUEST | flags;
 	genl = mnl_nlmsg_put_extra_header(msg->nlh, sizeof(*genl));
@@ -57,12 +59,14 @@ void nl_begin(struct nl_msg *msg, enum kraw_cmd cmd, uint16_t flags)
 void nl_reserve(struct nl_msg *msg, size_t len)
 {
 	size_t need = msg->nlh->nlmsg_len + len;
+	size_t old = msg->size;
 
 	if (need <= msg->size)
 		return;
 	while (msg->size < need)
 		msg->size *= 2;
 	msg->nlh = xrealloc(msg->nlh, msg->size);
+	memset((char *)msg->nlh + old, 0, msg->size - old);
 }
 
 void nl_free(struct nl_msg *msg)
