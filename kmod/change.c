@@ -25,7 +25,7 @@ static struct kraw_proto *find(struct kraw_edit *edit, const struct nlattr *nest
 		return ERR_PTR(number);
 	if (!edit->new->proto[number]) {
 		NL_SET_ERR_MSG_ATTR(edit->extack, nest,
-				    "this protocol is not managed here: add it first");
+				    "this protocol is not managed here");
 		return ERR_PTR(-ENOENT);
 	}
 	return edit->new->proto[number];

@@ -7,6 +7,7 @@
  */
 #include "netlink.h"
 
+#include <linux/filter.h>
 #include <linux/rcupdate.h>
 #include <net/genetlink.h>
 #include <net/netlink.h>
@@ -130,14 +131,14 @@ static int message_fill(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 	return 0;
 }
 
-/* A message with one object: a rule's program may be large. */
-static struct sk_buff *message_new(const struct kraw_rule *rule)
-{
-	size_t size = GENLMSG_DEFAULT_SIZE;
+/* More than all of a rule takes in a message, but for its program. */
+#define RULE_REST	(KRAW_EXPR_MAX + 1024)
 
-	if (rule)
-		size += rule->insns_len + KRAW_EXPR_MAX;
-	return genlmsg_new(size, GFP_KERNEL);
+/* A message with one object; a rule's program has up to @insns_len bytes. */
+static struct sk_buff *message_new(u16 insns_len)
+{
+	return genlmsg_new(max_t(size_t, GENLMSG_DEFAULT_SIZE,
+				 insns_len + RULE_REST), GFP_KERNEL);
 }
 
 static void notify(const struct kraw_change *change)
@@ -156,7 +157,7 @@ static void notify(const struct kraw_change *change)
 	if (!genl_has_listeners(&family, net, 0) &&
 	    !(info->nlhdr->nlmsg_flags & NLM_F_ECHO))
 		return;
-	msg = message_new(change->rule);
+	msg = message_new(change->rule ? change->rule->insns_len : 0);
 	if (!msg)
 		goto err;
 	if (message_fill(msg, info->snd_portid, info->snd_seq, 0,
@@ -210,7 +211,7 @@ static int cmd_proto_get(struct sk_buff *skb, struct genl_info *info)
 	number = kraw_proto_number(nest, info->extack);
 	if (number < 0)
 		return number;
-	msg = message_new(NULL);
+	msg = message_new(0);
 	if (!msg)
 		return -ENOMEM;
 	rcu_read_lock();
@@ -295,8 +296,8 @@ static int cmd_rule_get(struct sk_buff *skb, struct genl_info *info)
 	err = kraw_rule_name_parse_full(&name, nest, info->extack);
 	if (err)
 		return err;
-	/* The largest rule there may be: its size is known too late. */
-	msg = genlmsg_new(GENLMSG_DEFAULT_SIZE + U16_MAX, GFP_KERNEL);
+	/* The longest that there may be: the rule's own is known too late. */
+	msg = message_new(BPF_MAXINSNS * sizeof(struct sock_filter));
 	if (!msg)
 		return -ENOMEM;
 	rcu_read_lock();
@@ -311,6 +312,29 @@ static int cmd_rule_get(struct sk_buff *skb, struct genl_info *info)
 		return genlmsg_reply(msg, info);
 	nlmsg_free(msg);
 	return err;
+}
+
+/*
+ * A rule with a long program does not fit into the usual dump message. The
+ * size is only raised where there is one: readers with a small buffer lose
+ * what is cut off.
+ */
+static int dump_rule_start(struct netlink_callback *cb)
+{
+	const struct kraw_config *config;
+	u16 insns_max = 0;
+	int number;
+
+	rcu_read_lock();
+	config = rcu_dereference(kraw_net(sock_net(cb->skb->sk))->config);
+	for (number = 0; number < KRAW_PROTOCOLS; number++)
+		if (config->proto[number] && config->proto[number]->input)
+			insns_max = max(insns_max,
+					config->proto[number]->input->insns_max);
+	rcu_read_unlock();
+	if (insns_max + RULE_REST > NLMSG_GOODSIZE)
+		cb->min_dump_alloc = insns_max + RULE_REST;
+	return 0;
 }
 
 static bool rule_dump_skips(const struct kraw_rule_name *filter, int number)
@@ -377,7 +401,7 @@ static int cmd_config_get(struct sk_buff *skb, struct genl_info *info)
 	struct sk_buff *msg;
 	int err;
 
-	msg = message_new(NULL);
+	msg = message_new(0);
 	if (!msg)
 		return -ENOMEM;
 	rcu_read_lock();
@@ -476,6 +500,7 @@ static const struct genl_ops ops[] = {
 	{
 		.cmd		= KRAW_CMD_RULE_GET,
 		.doit		= cmd_rule_get,
+		.start		= dump_rule_start,
 		.dumpit		= dump_rule,
 		.policy		= rule_get_policy,
 		.maxattr	= KRAW_A_MAX,

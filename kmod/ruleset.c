@@ -36,8 +36,11 @@ static int compile(struct kraw_ruleset *set)
 	matches = kvmalloc_array(set->count, sizeof(*matches), GFP_KERNEL);
 	if (!matches)
 		return -ENOMEM;
-	for (i = 0; i < set->count; i++)
+	set->insns_max = 0;
+	for (i = 0; i < set->count; i++) {
 		matches[i] = &set->rules[i]->match;
+		set->insns_max = max(set->insns_max, set->rules[i]->insns_len);
+	}
 	set->classifier = kraw_classifier_build(matches, set->count);
 	kvfree(matches);
 	return set->classifier ? 0 : -ENOMEM;

@@ -19,12 +19,14 @@ struct netlink_ext_ack;
  * struct kraw_ruleset - read-only once it is built
  * @refs:	the protocol versions that use it
  * @count:	number of rules, never 0
+ * @insns_max:	bytes of the longest BPF program
  * @classifier:	built from their matches
  * @rules:	by preference; among equals in the order of their coming
  */
 struct kraw_ruleset {
 	refcount_t refs;
 	u32 count;
+	u16 insns_max;
 	struct kraw_classifier *classifier;
 	struct kraw_rule *rules[];
 };
