@@ -34,7 +34,8 @@ Modules, one concept each:
     who       send packets, report who received them
     order     which of several sockets was reached first
     counters  /proc/net/snmp, snmp6, netstat, xfrm_stat as dictionaries
+    session   one running kraw for many commands
+    ftrace    the order in which kernel functions ran, and how often
     tool      the kraw command, insmod, rmmod, modprobe
     hooks     nft list hooks
-    ftrace    the order in which kernel functions ran
 """

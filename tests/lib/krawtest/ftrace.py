@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """
-The order in which kernel functions ran, by kprobe events.  One CPU's trace
+Which kernel functions ran, how often and in which order, by kprobe events.  One CPU's trace
 buffer is written in the order of events, and a packet is received on one CPU.
 """
 import os
@@ -74,3 +74,26 @@ class Calls:
                 _write("kprobe_events", "-:%s/%s" % (_GROUP, name), True)
             except OSError:
                 pass
+
+
+class Count:
+    """How often a kernel function has been called, from now on."""
+    def __init__(self, function):
+        self._name = "count_" + function
+        _write("kprobe_events", "p:%s/%s %s" % (_GROUP, self._name, function),
+               True)
+        _write("events/%s/%s/enable" % (_GROUP, self._name), "1")
+
+    def read(self):
+        """The number of calls."""
+        with open(os.path.join(_ROOT, "kprobe_profile")) as file:
+            for line in file:
+                words = line.split()
+                if words[0] == self._name:
+                    return int(words[1])
+        raise LookupError(self._name)
+
+    def close(self):
+        """Do not count any more."""
+        _write("events/%s/%s/enable" % (_GROUP, self._name), "0")
+        _write("kprobe_events", "-:%s/%s" % (_GROUP, self._name), True)

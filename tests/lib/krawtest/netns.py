@@ -46,6 +46,8 @@ SYSCTLS = [
     ("net.ipv6.icmp.ratemask", "0"),
     ("net.ipv6.conf.all.accept_ra", "0"),
     ("net.ipv6.conf.default.accept_ra", "0"),
+    ("net.ipv6.conf.all.accept_dad", "0"),
+    ("net.ipv6.conf.default.accept_dad", "0"),
     ("net.ipv6.conf.default.router_solicitations", "0"),
     ("net.ipv6.conf.default.mldv2_unsolicited_report_interval", "10"),
     ("net.ipv4.conf.all.rp_filter", "0"),
@@ -88,6 +90,7 @@ class Namespace:
         self.links = {}		# name of the neighbour: our end of the Link
         self.later = []		# `ip` commands that wait for _settle()
         self._outer = []
+        self._closers = []
         if not exists:
             ip("netns add " + name)
         self._fd = os.open("/run/netns/" + name, os.O_RDONLY)
@@ -125,8 +128,14 @@ class Namespace:
         with self:
             return subprocess.run(command, **options)
 
+    def at_close(self, func):
+        """Have func() called before the namespace is deleted."""
+        self._closers.append(func)
+
     def close(self):
         """Delete it.  Its end comes when its last socket is closed, too."""
+        while self._closers:
+            self._closers.pop()()
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

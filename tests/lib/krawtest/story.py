@@ -97,7 +97,7 @@ def handler_symbol(namespace, proto, family):
     """The kernel handler's function, as `kraw show` names it; or None."""
     for entry in tool.ask("show", namespace):
         if entry["proto"] == proto:
-            for handler in entry.get("handlers", []):
+            for handler in entry["handlers"]:
                 if handler["family"] == "ipv%d" % family:
                     return handler["symbol"]
     return None

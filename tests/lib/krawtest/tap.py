@@ -179,6 +179,18 @@ def done(bail_why=None):
     sys.exit(1 if _failed or not _count else 0)
 
 
+def _fatal(kind, error, trace):
+    """An exception outside of any case, for example in the preparations."""
+    diag("".join(traceback.format_exception(kind, error, trace)))
+    try:
+        done(bail_why="%s: %s" % (kind.__name__, error))
+    except SystemExit:
+        pass
+
+
+sys.excepthook = _fatal		# Python exits with 1 after it
+
+
 def skip_all(why):
     """The whole subject cannot run here."""
     _print("1..0 # SKIP " + why)

@@ -8,6 +8,7 @@ import subprocess
 from collections import namedtuple
 
 from . import clock
+from .session import Session
 
 KRAW = os.environ.get("KRAW", "kraw")
 
@@ -41,8 +42,45 @@ def kraw(text, namespace=None, stdin=None):
     return command(*_line(namespace, text), stdin=stdin)
 
 
+_sessions = {}		# (namespace, JSON): a running kraw
+
+
+def _session(namespace, as_json):
+    name = getattr(namespace, "name", namespace)
+    session = _sessions.get((name, as_json))
+    if session is None:
+        session = Session(KRAW, name, as_json)
+        _sessions[name, as_json] = session
+        if hasattr(namespace, "at_close"):
+            namespace.at_close(lambda: hang_up(name))
+    return session
+
+
+def hang_up(name=Ellipsis):
+    """End the running kraw of one namespace, or of all."""
+    for key in [key for key in _sessions if name in (Ellipsis, key[0])]:
+        _sessions.pop(key).close()
+
+
+def _in_session(text, namespace, as_json):
+    out, err = _session(namespace, as_json).run(text)
+    if err:
+        raise Refused("kraw %s: %s" % (text, err))
+    return out
+
+
 def do(text, namespace=None, stdin=None):
-    """Run kraw and insist on success; its standard output."""
+    """
+    Run kraw and insist on success; its standard output.  Simple commands go to
+    a kraw that runs already, see krawtest.session.
+    """
+    if isinstance(text, str) and stdin is None and not text.startswith("-"):
+        return _in_session(text, namespace, False)
+    return do_alone(text, namespace, stdin)
+
+
+def do_alone(text, namespace=None, stdin=None):
+    """The same in a process of its own."""
     result = kraw(text, namespace, stdin)
     if result.status:
         raise Refused("kraw %s: exit %d: %s" % (text, result.status,
@@ -52,7 +90,10 @@ def do(text, namespace=None, stdin=None):
 
 def ask(text, namespace=None):
     """Run `kraw -j <text>`; the objects that it prints."""
-    return json.loads(do(["-j"] + _line(None, text)[1:], namespace) or "[]")
+    if isinstance(text, str) and not text.startswith("-"):
+        return json.loads(_in_session(text, namespace, True) or "[]")
+    return json.loads(do_alone(["-j"] + _line(None, text)[1:], namespace) or
+                      "[]")
 
 
 def refused(text, namespace=None, stdin=None):
@@ -98,6 +139,7 @@ class Module:
 
     def unload(self):
         """rmmod; True if that worked."""
+        hang_up()	# they remember the number of a netlink family
         def gone():
             return not loaded() or not command("rmmod", "kraw").status
         return bool(clock.wait_until(gone))
@@ -118,10 +160,5 @@ def stats(proto, namespace):
     The counters of one managed protocol: {4: {"seen": 3, ...}, 6: {...}}, only
     the families that are managed.
     """
-    out = {}
-    for entry in ask("stats proto %s" % proto, namespace):
-        for counters in entry.get("stats", [entry]):
-            family = {"ipv4": 4, "ipv6": 6}[counters["family"]]
-            out[family] = {name: value for name, value in counters.items()
-                           if name not in ("family", "proto", "name")}
-    return out
+    return {{"ipv4": 4, "ipv6": 6}[row["family"]]: row
+            for row in ask("stats proto %s" % proto, namespace)}

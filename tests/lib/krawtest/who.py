@@ -111,18 +111,20 @@ class Probe:
         self._own.append(thing)
         return thing
 
-    def send(self, count=1, payload=b"", ttl=64, src=None, dst=None):
+    def send(self, count=1, payload=b"", ttl=64, src=None, dst=None,
+             drain=True):
         """`count` packets that start with a unique token, then `payload`."""
         src, dst = src or self.src, dst or self.dst
         packets = [packet.ip(src, dst, self.proto, mark + payload, ttl=ttl)
                    for mark in (token() for _ in range(count))]
         return self.transmit(packets, [p[-8 - len(payload):][:8]
-                                       for p in packets])
+                                       for p in packets], drain)
 
-    def transmit(self, packets, marks):
+    def transmit(self, packets, marks, drain=True):
         """
         Send complete IP packets.  `marks` are byte strings, one of which each
-        packet, each copy of it and each ICMP error about it contains.
+        packet, each copy of it and each ICMP error about it contains.  Without
+        `drain` what came stays in the sockets, and None is returned.
         """
         for one in [self._icmp, self._back] + list(self.readers):
             if one is not None:
@@ -130,6 +132,8 @@ class Probe:
         for data in packets:
             self._sender.send(data)
         self._marker.flush()
+        if not drain:
+            return None
 
         def ours(data):
             return any(mark in data for mark in marks)

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0
+"""
+Load and unload kraw.ko by system calls: no process, a thousandth of the time.
+What the module needs has to be there, see krawtest.tool.Module.
+"""
+import ctypes
+import errno
+import os
+
+from . import clock
+
+_FINIT_MODULE, _DELETE_MODULE = 313, 176	# x86-64
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _call(*args):
+    if _libc.syscall(*args):
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))
+
+
+def load(params="", path=None):
+    """insmod; OSError if the kernel refuses."""
+    fd = os.open(path or os.environ["KRAW_KO"], os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _call(_FINIT_MODULE, fd, params.encode(), 0)
+    finally:
+        os.close(fd)
+
+
+def unload_once(name="kraw"):
+    """rmmod; False if the module is in use."""
+    try:
+        _call(_DELETE_MODULE, name.encode(), os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EBUSY):
+            return False
+        raise
+    return True
+
+
+def unload(name="kraw", seconds=clock.PATIENCE):
+    """rmmod, in spite of short uses; False if the deadline passed."""
+    return clock.wait_until(lambda: unload_once(name), seconds, 0.001)

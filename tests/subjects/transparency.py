@@ -1,0 +1,231 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""
+What kraw does not concern stays exactly as it is.  The same traffic goes to a
+namespace without the module, with the module idle, with the number claimed
+elsewhere, with it managed here (deliver all), and with the module gone again:
+the same receivers, the same ICMP errors, the same counters of the kernel.
+"""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+from krawtest import clock, packet, tap, tool
+from krawtest.counters import Watch
+from krawtest.netns import Lab
+from krawtest.who import UNREACH, Probe
+
+lab = tap.cleanup(Lab())
+module = tap.cleanup(tool.Module(load=False))
+
+ADDR = {4: "10.9.1.1/32", 6: "fd09:1::1/128"}
+ANY = {4: "0.0.0.0/0", 6: "::/0"}
+MARK = b"transparent-mark"
+
+
+def policy(family, there):
+    """An IPsec policy in `other` that blocks what left sends; or no longer."""
+    selector = "src %s dst %s" % (ADDR[family], ANY[family])
+    if there:
+        lab.other.ip("xfrm policy add dir in %s action block" % selector)
+    else:
+        lab.other.ip("xfrm policy delete dir in " + selector)
+
+
+def plain(probe):
+    return probe.send(3)
+
+
+def expired(probe):
+    """A last hop is no reason to drop."""
+    return probe.send(ttl=1)
+
+
+def empty(probe):
+    """No payload at all; nothing to recognise copies by, so counters speak."""
+    return probe.transmit([packet.ip(probe.src, probe.dst, 253, b"")], [MARK])
+
+
+def fragmented(probe):
+    body = MARK + bytes(480)
+    return probe.transmit(packet.fragments(probe.src, probe.dst, 253, body, 96),
+                          [MARK])
+
+
+def with_options(probe):
+    """IPv4 options; an IPv6 destination options header before the protocol."""
+    if probe.family == 4:
+        data = packet.ipv4(probe.src, probe.dst, 253, MARK,
+                           options=b"\x01" * 4)
+    else:
+        data = packet.ipv6(probe.src, probe.dst, packet.DSTOPTS,
+                           packet.options6(253) + MARK)
+    return probe.transmit([data], [MARK])
+
+
+def to_everyone(probe):
+    """A broadcast is never answered with unreachable."""
+    return probe.send(dst="10.9.1.255")
+
+
+def another_number(probe):
+    """254 is nobody's, ever."""
+    with Probe(lab.left, lab.other, 254, probe.family) as other:
+        return other.send(2)
+
+
+TRAFFIC = {
+    4: [plain, expired, empty, fragmented, with_options, to_everyone,
+        another_number],
+    6: [plain, expired, empty, fragmented, with_options, another_number],
+}
+
+
+def once(traffic, family, readers):
+    """
+    What came of one kind of traffic: the receipt, and the counters that changed
+    in other and in left.  The only multicasts here are those that IPv6 sends on
+    its own (MLD): one of them spoils the counters, so measure anew.
+    """
+    def measured():
+        with Probe(lab.left, lab.other, 253, family, readers=readers) as probe:
+            probe.flush()
+            with Watch(lab.other) as there, Watch(lab.left) as here:
+                got = traffic(probe)
+        if any("Mcast" in name for side in (there, here)
+               for name in side.delta):
+            return None
+        return got, there.delta, here.delta
+    return clock.wait_until(measured)
+
+
+def measure(family):
+    """All traffic, with and without a reader and a policy."""
+    result = {}
+    for blocked in (False, True):
+        if blocked:
+            policy(family, True)
+        try:
+            for readers in (0, 1):
+                for traffic in TRAFFIC[family]:
+                    name = "%s, %s%s" % (
+                        traffic.__name__.replace("_", " "),
+                        "a reader" if readers else "nobody",
+                        ", blocked by policy" if blocked else "")
+                    result[name] = once(traffic, family, readers)
+        finally:
+            if blocked:
+                policy(family, False)
+    return result
+
+
+BASE = {}
+
+
+@tap.each(4, 6)
+def without_the_module(family):
+    BASE[family] = base = measure(family)
+    group, told = ("Ip", "IcmpOutDestUnreachs") if family == 4 else \
+                  ("Ip6", "Icmp6OutParmProblems")
+    got, there, _ = base["plain, nobody"]
+    tap.is_(got.icmp, [UNREACH[family]] * 3, "nobody: unreachable")
+    tap.is_(there.get(group + "InUnknownProtos"), 3, "InUnknownProtos counts")
+    tap.is_(there.get(told), 3, "ICMP errors count")
+    got, there, _ = base["plain, a reader"]
+    tap.is_((got.raw, got.icmp), ([3], []), "a reader: no ICMP")
+    tap.is_(there.get(group + "InDelivers"), 3, "InDelivers counts")
+    got, there, _ = base["plain, nobody, blocked by policy"]
+    tap.is_(got.icmp, [], "policy: silence")
+    tap.is_(there.get("XfrmInPolBlock"), 3, "the policy counts")
+    got, there, _ = base["plain, a reader, blocked by policy"]
+    tap.is_(got.raw, [0], "policy: not even the reader")
+    again = measure(family)
+    tap.ok(again == base, "the measurement repeats itself",
+           difference(base, again))
+
+
+def difference(base, now):
+    """Where two measurements differ, in words."""
+    out = []
+    for name in base:
+        for part, one, two in zip(("received", "counters there",
+                                   "counters here"), base[name], now[name]):
+            if one != two:
+                out.append("%s, %s:\n  was %s\n  is  %s" %
+                           (name, part, one, two))
+    return "\n".join(out)
+
+
+def compare(family, title, ignore=()):
+    """Measure again; one point for each kind of traffic."""
+    now = measure(family)
+    for name, old in BASE[family].items():
+        pair = []
+        for got, there, here in (old, now[name]):
+            pair.append((got, {key: value for key, value in there.items()
+                               if key not in ignore}, here))
+        tap.ok(pair[0] == pair[1], "%s: %s" % (title, name),
+               difference({name: pair[0]}, {name: pair[1]}))
+
+
+@tap.case
+def load():
+    module.load()
+    tap.ok(tool.loaded(), "insmod")
+
+
+@tap.each(4, 6)
+def idle(family):
+    compare(family, "module loaded")
+
+
+@tap.each(4, 6)
+def claimed_elsewhere(family):
+    tool.do("proto add 253 claim plain deliver none", lab.right)
+    try:
+        with Probe(lab.left, lab.right, 253, family) as probe:
+            tap.is_(probe.send().icmp, [], "the claim is in force in right")
+        compare(family, "claimed in right")
+    finally:
+        tool.do("proto del 253", lab.right)
+
+
+# While a namespace manages an IPv6 protocol, fragments are put together before
+# the hook; that code keeps no count of its own.
+REASSEMBLY = ("Ip6ReasmReqds", "Ip6ReasmOKs", "Ip6InDelivers")
+
+
+@tap.each((4, "auto"), (6, "auto"))
+def managed_here(family, unreach):
+    tool.do("proto add 253 deliver all unreach " + unreach, lab.other)
+    try:
+        compare(family, "managed here")
+        seen = tool.stats(253, lab.other)[family]
+        tap.ok(seen["seen"] > 0, "kraw has seen them")
+        tap.is_(seen["all"], seen["seen"], "and all had verdict all")
+    finally:
+        tool.do("proto del 253", lab.other)
+
+
+@tap.each(4, 6)
+def managed_here_and_claimed_elsewhere(family):
+    tool.do("proto add 253 claim plain", lab.right)
+    tool.do("proto add 253 deliver all", lab.other)
+    try:
+        compare(family, "managed here, claimed in right")
+    finally:
+        tool.do("proto del 253", lab.other)
+        tool.do("proto del 253", lab.right)
+
+
+@tap.case
+def unload():
+    tap.ok(module.unload(), "rmmod")
+
+
+@tap.each(4, 6)
+def after_all(family):
+    compare(family, "module gone")
+
+
+tap.run()
