@@ -70,6 +70,8 @@ class Machine:
                   'oops=panic no_timer_check random.trust_cpu=on '
                   f'rcupdate.rcu_cpu_stall_timeout=200 slow={kernel.slow}')
         command = [
+            # whatever ends us ends it
+            'setpriv', '--pdeathsig', 'KILL',
             'qemu-system-x86_64', '-nodefaults', '-no-user-config',
             '-display', 'none', '-no-reboot', '-M', 'q35',
             '-accel', 'kvm' if kvm else 'tcg',
@@ -154,6 +156,8 @@ class Machine:
 
     def resume(self):
         """Let a restored VM, which was stopped when it was saved, go on."""
+        # so that a QEMU that hangs is an error, not our end
+        self.qmp.settimeout(60)
         while self.command('query-status')['status'] == 'inmigrate':
             time.sleep(0.01)
         self.command('cont')
