@@ -18,18 +18,17 @@ from krawtest.who import UNREACH, Probe
 lab = tap.cleanup(Lab())
 module = tap.cleanup(tool.Module(load=False))
 
-ADDR = {4: "10.9.1.1/32", 6: "fd09:1::1/128"}
-ANY = {4: "0.0.0.0/0", 6: "::/0"}
+# What left sends from these addresses, an IPsec policy in `other` blocks.
+BLOCKED = {4: "10.9.1.9", 6: "fd09:1::9"}
+lab.left.ip("addr add %s/24 dev l1" % BLOCKED[4],
+            "addr add %s/64 dev l1 nodad" % BLOCKED[6])
+lab.other.ip(*("neigh replace %s lladdr %s dev o0 nud permanent" %
+               (BLOCKED[family], lab.l1.mac) for family in (4, 6)),
+             "xfrm policy add dir in src %s/32 dst 0.0.0.0/0 action block" %
+             BLOCKED[4],
+             "xfrm policy add dir in src %s/128 dst ::/0 action block" %
+             BLOCKED[6])
 MARK = b"transparent-mark"
-
-
-def policy(family, there):
-    """An IPsec policy in `other` that blocks what left sends; or no longer."""
-    selector = "src %s dst %s" % (ADDR[family], ANY[family])
-    if there:
-        lab.other.ip("xfrm policy add dir in %s action block" % selector)
-    else:
-        lab.other.ip("xfrm policy delete dir in " + selector)
 
 
 def plain(probe):
@@ -70,7 +69,8 @@ def to_everyone(probe):
 
 def another_number(probe):
     """254 is nobody's, ever."""
-    with Probe(lab.left, lab.other, 254, probe.family) as other:
+    with Probe(lab.left, lab.other, 254, probe.family,
+               src=probe.src) as other:
         return other.send(2)
 
 
@@ -81,14 +81,15 @@ TRAFFIC = {
 }
 
 
-def once(traffic, family, readers):
+def once(traffic, family, readers, src):
     """
     What came of one kind of traffic: the receipt, and the counters that changed
     in other and in left.  The only multicasts here are those that IPv6 sends on
     its own (MLD): one of them spoils the counters, so measure anew.
     """
     def measured():
-        with Probe(lab.left, lab.other, 253, family, readers=readers) as probe:
+        with Probe(lab.left, lab.other, 253, family, readers=readers,
+                   src=src) as probe:
             probe.flush()
             with Watch(lab.other) as there, Watch(lab.left) as here:
                 got = traffic(probe)
@@ -101,22 +102,12 @@ def once(traffic, family, readers):
 
 def measure(family):
     """All traffic, with and without a reader and a policy."""
-    result = {}
-    for blocked in (False, True):
-        if blocked:
-            policy(family, True)
-        try:
-            for readers in (0, 1):
-                for traffic in TRAFFIC[family]:
-                    name = "%s, %s%s" % (
-                        traffic.__name__.replace("_", " "),
-                        "a reader" if readers else "nobody",
-                        ", blocked by policy" if blocked else "")
-                    result[name] = once(traffic, family, readers)
-        finally:
-            if blocked:
-                policy(family, False)
-    return result
+    return {"%s, %s%s" % (traffic.__name__.replace("_", " "), reader, policy):
+            once(traffic, family, readers, src)
+            for policy, src in (("", None),
+                                (", blocked by policy", BLOCKED[family]))
+            for readers, reader in ((0, "nobody"), (1, "a reader"))
+            for traffic in TRAFFIC[family]}
 
 
 BASE = {}

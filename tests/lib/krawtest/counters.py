@@ -1,61 +1,100 @@
 # SPDX-License-Identifier: GPL-2.0
 """
 The kernel's own counters of a namespace: /proc/net/snmp, snmp6, netstat and
-xfrm_stat as one dictionary, and the difference between two of them.
+xfrm_stat, and what changed in them.  The names are those of the files, with the
+group in front where there is one: IpInUnknownProtos, Icmp6OutParmProblems.
 """
+import os
+
+# The first two: a line of names, then a line of values; the others: a name and
+# a value on each line.
+_PAIRED = ("snmp", "netstat")
+_FILES = _PAIRED + ("snmp6", "xfrm_stat")
 
 
-def _pairs(text):
-    """snmp and netstat: a line of names, then a line of values."""
-    lines = text.splitlines()
-    for names, values in zip(lines[::2], lines[1::2]):
-        group = names.split()[0].rstrip(":")
-        for name, value in zip(names.split()[1:], values.split()[1:]):
-            yield group + name, int(value)
+def _text(path):
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return b""
+    try:
+        text = b""
+        while True:
+            part = os.read(fd, 65536)
+            if not part:
+                return text
+            text += part
+    finally:
+        os.close(fd)
 
 
-def _columns(text):
-    """snmp6 and xfrm_stat: name and value on each line."""
-    for line in text.splitlines():
-        name, value = line.split()
-        yield name, int(value)
-
-
-_FILES = [("snmp", _pairs), ("netstat", _pairs), ("snmp6", _columns),
-          ("xfrm_stat", _columns)]
-
-
-def read(namespace):
-    """All counters, such as IpInUnknownProtos, Icmp6OutParmProblems."""
-    out = {}
+def _snapshot(namespace):
+    """The files, by name, as lines of bytes."""
     with namespace:
-        for name, parse in _FILES:
-            try:
-                with open("/proc/thread-self/net/" + name) as file:
-                    out.update(parse(file.read()))
-            except FileNotFoundError:
-                pass
+        return {name: _text("/proc/thread-self/net/" + name).splitlines()
+                for name in _FILES}
+
+
+def _values(name, lines, at):
+    """The counters on line `at`: (name, value) pairs."""
+    if name in _PAIRED:
+        names, values = lines[at - at % 2].split(), lines[at | 1].split()
+        group = names[0].rstrip(b":")
+        return [((group + one).decode(), int(value))
+                for one, value in zip(names[1:], values[1:])]
+    one, value = lines[at].split()
+    return [(one.decode(), int(value))]
+
+
+def _dict(name, lines):
+    out = {}
+    for at in range(0, len(lines), 2 if name in _PAIRED else 1):
+        out.update(_values(name, lines, at))
     return out
 
 
-def delta(before, after):
-    """What changed, and by how much."""
-    return {name: value - before.get(name, 0)
-            for name, value in after.items()
-            if value != before.get(name, 0)}
+def _changed(name, old, new):
+    """
+    The counters, before and after, on the lines that changed.  Lines come and
+    go, too: some counters are only shown when they are not zero.
+    """
+    if len(old) != len(new):
+        return _dict(name, old), _dict(name, new)
+    lines = [at for at in range(len(new)) if old[at] != new[at]]
+    return (dict(pair for at in lines for pair in _values(name, old, at)),
+            dict(pair for at in lines for pair in _values(name, new, at)))
+
+
+def _delta(before, after):
+    out = {}
+    for name in _FILES:
+        old, new = _changed(name, before[name], after[name])
+        for key, value in new.items():
+            if value != old.get(key, 0):
+                out[key] = value - old.get(key, 0)
+    return out
+
+
+def read(namespace):
+    """All counters as one dictionary."""
+    out = {}
+    for name, lines in _snapshot(namespace).items():
+        out.update(_dict(name, lines))
+    return out
 
 
 class Watch:
     """
-    with Watch(ns) as watch: ... ; watch.delta holds what changed meanwhile.
+    with Watch(ns) as watch: ... ; watch.delta holds what changed meanwhile, and
+    by how much.
     """
     def __init__(self, namespace):
         self._namespace = namespace
         self.delta = {}
 
     def __enter__(self):
-        self._before = read(self._namespace)
+        self._before = _snapshot(self._namespace)
         return self
 
     def __exit__(self, *_):
-        self.delta = delta(self._before, read(self._namespace))
+        self.delta = _delta(self._before, _snapshot(self._namespace))

@@ -66,8 +66,11 @@ def lines(namespace=None):
     """
     The hook functions, one line each: family, hook, priority, function and
     module, for example "ip input +2147483647 nf_confirm [nf_conntrack]".
-    Without a namespace: where this process is.
+    Without a namespace: where this process is.  An exception if this kernel
+    cannot tell.
     """
+    if not listable():
+        raise RuntimeError("this kernel does not list netfilter hooks")
     command = ["nft", "list", "hooks"]
     if namespace is None:
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True,

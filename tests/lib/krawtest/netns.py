@@ -149,6 +149,7 @@ class Link:
         self.device = device
         self.mac = mac
         self.addr = {4: v4, 6: v6}
+        self.marker = None	# see krawtest.who
 
 
 def namespaces(*names):

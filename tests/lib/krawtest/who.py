@@ -78,6 +78,17 @@ class Marker:
             end.close()
 
 
+def marker(near, far):
+    """
+    The Marker of a link.  It is kept until the namespace goes: to close a packet
+    socket takes a grace period of the kernel's.
+    """
+    if near.marker is None:
+        near.marker = Marker(near, far)
+        near.namespace.at_close(near.marker.close)
+    return near.marker
+
+
 class Probe:
     """
     Probe(left, right, 253, 4, readers=2): two raw sockets at the receiver.
@@ -96,7 +107,7 @@ class Probe:
         self.src = src or near.addr[family]
         self.dst = dst or far.addr[family]
         self._own = []
-        self._marker = self._keep(Marker(near, far))
+        self._marker = marker(near, far)
         self._sender = self._keep(sock.Sender(family, sender))
         self._icmp = self._keep(sock.Reader(sock.ICMP_OF[family], family,
                                             sender))
