@@ -56,7 +56,7 @@ check: packages
 	@tests/check '$(CACHE)'
 
 clean:
-	rm -rf '$(CACHE)/build' '$(CACHE)/vm' '$(CACHE)/run'
+	rm -rf '$(CACHE)/build' '$(CACHE)/vm' '$(CACHE)/run' '$(CACHE)/log'
 	@if [ -e user/Makefile ]; then $(MAKE) -C user clean; fi
 
 distclean: clean

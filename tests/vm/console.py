@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Find the kernel's complaints in the text of a console."""
 
+import bisect
+import os
 import re
+import subprocess
 
 # What starts a report. A stack trace alone counts as well: every report that
 # these lines miss has one.
@@ -45,3 +48,29 @@ def splat(text):
             # WARN's own words come before its first line that is fixed
             return '\n'.join(lines[max(i - 2, 0):i + CONTEXT])
     return None
+
+
+def named(lines, module, base):
+    """The lines of a report with names in place of the bare addresses that
+    are all that is left of a module once it is unloaded. base is where its
+    code was."""
+    if not base or not os.path.exists(module):
+        return lines
+    # "name |value| class|type|size||section"
+    table = subprocess.run(['nm', '-f', 'sysv', module], stdout=subprocess.PIPE,
+                           text=True, check=False).stdout
+    functions = []
+    for fields in (line.split('|') for line in table.splitlines()):
+        if len(fields) == 7 and fields[6].strip() == '.text' and fields[3].strip() == 'FUNC':
+            start = base + int(fields[1], 16)
+            functions.append((start, start + int(fields[4], 16), fields[0].strip()))
+    functions.sort()
+
+    def name(match):
+        address = int(match.group(), 16)
+        i = bisect.bisect(functions, (address, float('inf'))) - 1
+        if i >= 0 and address <= functions[i][1]:
+            return f'{functions[i][2]}+{address - functions[i][0]:#x} [kraw]'
+        return match.group()
+
+    return [re.sub(r'(?<=\] )0x[0-9a-f]{16}$', name, line) for line in lines]
