@@ -9,10 +9,9 @@ protocols are left alone.
 import itertools
 import os
 import sys
-from collections import namedtuple
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from krawtest import clock, packet, sock, tap, tool
+from krawtest import clock, outcome, packet, sock, tap, tool
 from krawtest.counters import Watch
 from krawtest.manage import Count, managed
 from krawtest.netns import SOURCES, Lab
@@ -146,45 +145,15 @@ TRAFFIC = {
 
 # --- what comes of them ------------------------------------------------------
 
-Outcome = namedtuple("Outcome", "bodies icmp counters")
-
-
 def once(family, proto, traffic, readers=(), src=None):
-    """
-    Send one kind of traffic: what each raw socket got, the ICMP errors, and the
-    counters of the kernel.  A multicast that IPv6 sent on its own spoils the
-    counters, so measure anew.
-    """
-    def measured():
-        parts, bodies = traffic(family, proto, src)
-        with Probe(lab.left, lab.right, proto, family) as probe:
-            probe.flush()
-            for reader in readers:
-                reader.drain()
-            with Watch(lab.right) as watch:
-                # any packet contains this mark
-                icmp = probe.transmit(parts, [b""]).icmp
-        whole = [reader.drain() for reader in readers]
-        if any("Mcast" in name for name in watch.delta):
-            return None
-        # bodies differ each time: say which, not what
-        told = [[bodies.index(body) if body in bodies else body
-                 for body in one] for one in whole]
-        return Outcome(told, icmp,
-                       {name: value for name, value in watch.delta.items()
-                        if name.startswith("Ip")})
-    return clock.wait_until(measured)
+    """Send one kind of traffic to these raw sockets."""
+    return outcome.once(lab, family, proto,
+                        lambda: traffic(family, proto, src), readers)
 
 
 def complete(family, traffic):
     """How many whole datagrams this traffic makes."""
     return len(traffic(family, 253, None)[1])
-
-
-def reassembly(outcome):
-    """Its counters of reassembly and of errors in headers."""
-    return {name: value for name, value in outcome.counters.items()
-            if "Reasm" in name or "HdrErrors" in name}
 
 
 def name_of(traffic):
@@ -282,30 +251,16 @@ def whole_or_nothing(family, verdict):
                 "kraw has seen whole datagrams, and no fragments")
     for readers in outcomes:
         for traffic in TRAFFIC[family]:
-            tap.is_(*as_without(family, verdict, traffic, outcomes, readers))
-
-
-def as_without(family, verdict, traffic, outcomes, readers):
-    """What came of it, what has to come of it, and its name."""
-    now, plain = outcomes[readers][traffic], BASE[family, readers][traffic]
-    what = "%s, %d raw sockets" % (name_of(traffic), readers)
-    if verdict in ("all", "raw"):
-        return now._asdict(), plain._asdict(), what
-    icmp = BASE[family, 0][traffic].icmp
-    if verdict == "none":	# those of the reassembly itself are sent
-        icmp = [error for error in icmp if error[:2] not in ((3, 2), (4, 1))]
-    return {"bodies": now.bodies, "icmp": now.icmp, **reassembly(now)}, \
-        {"bodies": [[]] * readers, "icmp": icmp, **reassembly(plain)}, what
+            tap.is_(*outcome.by_verdict(verdict, outcomes[readers][traffic],
+                                        BASE[family, readers][traffic],
+                                        BASE[family, 0][traffic]),
+                    "%s, %d raw sockets" % (name_of(traffic), readers))
 
 
 def measure_one(family, traffic, number):
     """One kind of traffic with this many raw sockets."""
-    readers = [sock.Reader(253, family, lab.right) for _ in range(number)]
-    try:
-        return once(family, 253, traffic, readers)
-    finally:
-        for reader in readers:
-            reader.close()
+    return outcome.with_readers(lab, family, 253,
+                                lambda: traffic(family, 253, None), number)
 
 
 @tap.each(4, 6)
@@ -352,15 +307,15 @@ def by_rules(family):
 def other_protocols(family):
     """Fragments of what is not managed, with another number managed."""
     def all_of_it():
-        return {(traffic, readers): outcome for readers in (0, 1)
-                for traffic, outcome in measure(family, 254, readers).items()}
+        return {(traffic, readers): got for readers in (0, 1)
+                for traffic, got in measure(family, 254, readers).items()}
     plain = all_of_it()
     with managed(253, lab.right, "deliver none"):
         with Count(253, family, lab.right) as count:
             now = all_of_it()
         tap.is_(count.delta, {}, "kraw counts none of them")
-    for (traffic, readers), outcome in plain.items():
-        tap.is_(now[traffic, readers]._asdict(), outcome._asdict(),
+    for (traffic, readers), got in plain.items():
+        tap.is_(now[traffic, readers]._asdict(), got._asdict(),
                 "%s, %d raw sockets" % (name_of(traffic), readers))
 
 
