@@ -30,6 +30,9 @@ class Asserting:
     def note(self, text):
         tap.diag(text)
 
+    def skip(self, what, why):
+        tap.skip("%s, %s" % (self._where, what), why)
+
     def table(self, heads, rows):
         for label, cells in rows:
             for head, (got, expected) in zip(heads, cells):

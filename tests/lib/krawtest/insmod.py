@@ -6,6 +6,7 @@ What the module needs has to be there, see krawtest.tool.Module.
 import ctypes
 import errno
 import os
+import subprocess
 
 from . import clock
 
@@ -19,9 +20,19 @@ def _call(*args):
         raise OSError(error, os.strerror(error))
 
 
-def load(params="", path=None):
+def _module(cache=[]):
+    """The module in memory and without its debug information: megabytes."""
+    if not cache:
+        path = "/run/krawtest.ko"
+        subprocess.run(["strip", "-g", "-o", path, os.environ["KRAW_KO"]],
+                       check=True)
+        cache.append(path)
+    return cache[0]
+
+
+def load(params=""):
     """insmod; OSError if the kernel refuses."""
-    fd = os.open(path or os.environ["KRAW_KO"], os.O_RDONLY | os.O_CLOEXEC)
+    fd = os.open(_module(), os.O_RDONLY | os.O_CLOEXEC)
     try:
         _call(_FINIT_MODULE, fd, params.encode(), 0)
     finally:

@@ -16,13 +16,17 @@ from . import clock
 
 
 class Session:
-    """kraw in one namespace (None: where we are), text or JSON."""
-    def __init__(self, program, namespace, json):
+    """
+    kraw in one namespace (None: where we are), text or JSON; `options` are more
+    words before the object.
+    """
+    def __init__(self, program, namespace, json, options=()):
         words = [program]
         if namespace is not None:
             words += ["-n", namespace]
         if json:
             words.append("-j")
+        words += options
         self._serial = itertools.count(1)
         self._process = subprocess.Popen(words + ["-force", "-b", "-"],
                                          stdin=subprocess.PIPE,

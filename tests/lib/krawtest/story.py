@@ -9,6 +9,7 @@ tell(stage, lab) walks through it.  The stage decides what becomes of it:
     stage.step(number, title)
     stage.command(text)                 run `kraw <text>`
     stage.note(text)
+    stage.skip(what, why)               this kernel cannot show it
     stage.table(heads, rows)            rows of measured cells, each
                                         (label, [(got, expected), ...])
 """
@@ -162,7 +163,7 @@ def claim(stage, lab):
     stage.command("-n right proto add 253 claim plain")
     stage.table(HEADS, rows(lab, ["5", "5", NOTHING], 1))
     if not tracing():
-        stage.note("order of receipt: this kernel has no kprobe events")
+        stage.skip("order of receipt", "this kernel has no kprobe events")
         return
     stage.table(["order of receipt"],
                 [("IPv%d" % family, [(", then ".join(order(lab, family)),
