@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit: the classifier against the plainest thing that could work, a list
+ * tried from its head. Random rulesets of a few values each, so that matches
+ * overlap, shadow and repeat one another; random packets of the same values,
+ * so that they hit.
+ *
+ * A module of its own that includes the classifier: it needs nothing else of
+ * kraw.
+ */
+#include <kunit/test.h>
+#include <linux/filter.h>
+#include <linux/module.h>
+#include <linux/prandom.h>
+#include <linux/skbuff.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <net/ipv6.h>
+#include "classifier.c"
+
+#define RULESETS	1000
+#define LOOKUPS		1000	/* in each ruleset */
+#define RULES_MAX	200
+
+static const char *const devices[] = { "eth0", "eth1", "vrf0", "a-long-name-dev" };
+
+/* As the module's own, without what the classifier replaced it with. */
+static bool naive_fits(const struct kraw_match *m, const struct kraw_packet *p)
+{
+	struct in6_addr cut;
+
+	if (m->fields & (KRAW_FIELD_SRC | KRAW_FIELD_DST) &&
+	    m->family != p->family)
+		return false;
+	if (m->fields & KRAW_FIELD_SRC) {
+		struct in6_addr addr = {};
+
+		memcpy(&addr, p->src, p->family == KRAW_IPV4 ? 4 : 16);
+		ipv6_addr_prefix(&cut, &addr, m->src_len);
+		if (memcmp(&cut, m->src, sizeof(cut)))
+			return false;
+	}
+	if (m->fields & KRAW_FIELD_DST) {
+		struct in6_addr addr = {};
+
+		memcpy(&addr, p->dst, p->family == KRAW_IPV4 ? 4 : 16);
+		ipv6_addr_prefix(&cut, &addr, m->dst_len);
+		if (memcmp(&cut, m->dst, sizeof(cut)))
+			return false;
+	}
+	if (m->fields & KRAW_FIELD_DEV) {
+		bool first = p->dev[0] && !strcmp(m->dev, p->dev[0]);
+		bool second = p->dev[1] && !strcmp(m->dev, p->dev[1]);
+
+		if (!first && !second)
+			return false;
+	}
+	if (m->fields & KRAW_FIELD_TTL &&
+	    !(m->ttl_min <= p->ttl && p->ttl <= m->ttl_max))
+		return false;
+	if (m->fields & KRAW_FIELD_LEN &&
+	    !(m->len_min <= p->len && p->len <= m->len_max))
+		return false;
+	if (m->fields & KRAW_FIELD_TYPE &&
+	    !(m->type_min <= p->type && p->type <= m->type_max))
+		return false;
+	return !(m->fields & KRAW_FIELD_BPF) ||
+	       bpf_prog_run_save_cb(m->prog, (struct sk_buff *)p->skb);
+}
+
+static const struct kraw_match *naive(const struct kraw_match *const *matches,
+				      u32 count, const struct kraw_packet *p)
+{
+	u32 i;
+
+	for (i = 0; i < count; i++)
+		if (naive_fits(matches[i], p))
+			return matches[i];
+	return NULL;
+}
+
+struct world {
+	struct rnd_state rnd;
+	struct bpf_prog *prog;
+	struct sk_buff *skb;
+};
+
+static u32 below(struct world *w, u32 end)
+{
+	return prandom_u32_state(&w->rnd) % end;
+}
+
+/* One of few addresses, alike at the front. */
+static void random_addr(struct world *w, u8 family, __be32 *addr)
+{
+	memset(addr, 0, 16);
+	addr[0] = htonl(0x0a000000 | below(w, 2) << 16 | below(w, 2) << 7 |
+			below(w, 4));
+	if (family == KRAW_IPV6)
+		addr[3] = htonl(below(w, 2) << 31 | below(w, 4));
+}
+
+static u8 random_prefix(struct world *w, u8 family, __be32 *addr)
+{
+	static const u8 len4[] = { 0, 8, 15, 24, 25, 31, 32 };
+	static const u8 len6[] = { 0, 8, 25, 32, 97, 127, 128 };
+	u8 len = family == KRAW_IPV4 ? len4[below(w, ARRAY_SIZE(len4))] :
+				       len6[below(w, ARRAY_SIZE(len6))];
+	struct in6_addr cut;
+
+	random_addr(w, family, addr);
+	ipv6_addr_prefix(&cut, (struct in6_addr *)addr, len);
+	memcpy(addr, &cut, sizeof(cut));
+	return len;
+}
+
+static void random_range(struct world *w, u32 end, u32 *min, u32 *max)
+{
+	*min = below(w, end);
+	*max = below(w, 2) ? *min : *min + below(w, end - *min);
+}
+
+static void random_match(struct world *w, struct kraw_match *m, u16 fields)
+{
+	u32 min, max;
+
+	memset(m, 0, sizeof(*m));
+	m->fields = fields;
+	if (fields & (KRAW_FIELD_SRC | KRAW_FIELD_DST))
+		m->family = below(w, KRAW_FAMILIES);
+	if (fields & KRAW_FIELD_SRC)
+		m->src_len = random_prefix(w, m->family, m->src);
+	if (fields & KRAW_FIELD_DST)
+		m->dst_len = random_prefix(w, m->family, m->dst);
+	if (fields & KRAW_FIELD_DEV)
+		strscpy_pad(m->dev, devices[below(w, ARRAY_SIZE(devices))],
+			    sizeof(m->dev));
+	if (fields & KRAW_FIELD_TTL) {
+		random_range(w, 4, &min, &max);
+		m->ttl_min = min;
+		m->ttl_max = max;
+	}
+	if (fields & KRAW_FIELD_LEN)
+		random_range(w, 100, &m->len_min, &m->len_max);
+	if (fields & KRAW_FIELD_TYPE) {
+		random_range(w, 4, &min, &max);
+		m->type_min = min;
+		m->type_max = max;
+	}
+	if (fields & KRAW_FIELD_BPF)
+		m->prog = w->prog;
+}
+
+static void random_packet(struct world *w, struct kraw_packet *p, __be32 *src,
+			  __be32 *dst)
+{
+	p->skb = w->skb;
+	w->skb->data[0] = below(w, 2);	/* what the program looks at */
+	p->family = below(w, KRAW_FAMILIES);
+	random_addr(w, p->family, src);
+	random_addr(w, p->family, dst);
+	p->src = src;
+	p->dst = dst;
+	p->ttl = below(w, 4);
+	p->type = (int)below(w, 5) - 1;
+	p->len = below(w, 100);
+	p->dev[0] = devices[below(w, ARRAY_SIZE(devices))];
+	p->dev[1] = below(w, 2) ? devices[below(w, ARRAY_SIZE(devices))] : NULL;
+}
+
+/* Compares @lookups lookups; returns how many found a match. */
+static u32 compare(struct kunit *test, struct world *w,
+		   const struct kraw_match *const *matches, u32 count,
+		   u32 lookups)
+{
+	const struct kraw_match *found, *expected;
+	struct kraw_classifier *classifier;
+	__be32 src[4], dst[4];
+	struct kraw_packet p;
+	u32 i, hits = 0, wrong = 0;
+
+	classifier = kraw_classifier_build(matches, count);
+	KUNIT_ASSERT_NOT_NULL(test, classifier);
+	for (i = 0; i < lookups; i++) {
+		random_packet(w, &p, src, dst);
+		local_bh_disable();
+		found = kraw_classifier_lookup(classifier, &p);
+		expected = naive(matches, count, &p);
+		local_bh_enable();
+		wrong += found != expected;
+		hits += !!expected;
+	}
+	KUNIT_EXPECT_EQ(test, wrong, 0U);
+	kraw_classifier_free(classifier);
+	cond_resched();
+	return hits;
+}
+
+static int world_init(struct kunit *test)
+{
+	/* Matches if the packet's first byte is not zero. */
+	struct sock_filter insns[] = {
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0),
+		BPF_STMT(BPF_RET | BPF_A, 0),
+	};
+	struct sock_fprog_kern fprog = {
+		.len = ARRAY_SIZE(insns), .filter = insns,
+	};
+	struct world *w = kunit_kzalloc(test, sizeof(*w), GFP_KERNEL);
+
+	if (!w)
+		return -ENOMEM;
+	prandom_seed_state(&w->rnd, 20);
+	w->skb = alloc_skb(128, GFP_KERNEL);
+	if (!w->skb)
+		return -ENOMEM;
+	skb_put_zero(w->skb, 100);
+	test->priv = w;
+	return bpf_prog_create(&w->prog, &fprog);
+}
+
+static void world_exit(struct kunit *test)
+{
+	struct world *w = test->priv;
+
+	if (w->prog)
+		bpf_prog_destroy(w->prog);
+	kfree_skb(w->skb);
+}
+
+static struct kraw_match *alloc_matches(struct kunit *test,
+					const struct kraw_match ***pointers)
+{
+	struct kraw_match *matches;
+	u32 i;
+
+	matches = kunit_kcalloc(test, RULES_MAX, sizeof(*matches), GFP_KERNEL);
+	*pointers = kunit_kcalloc(test, RULES_MAX, sizeof(**pointers),
+				  GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, matches);
+	KUNIT_ASSERT_NOT_NULL(test, *pointers);
+	for (i = 0; i < RULES_MAX; i++)
+		(*pointers)[i] = &matches[i];
+	return matches;
+}
+
+#define ALL_FIELDS	(KRAW_FIELD_SRC | KRAW_FIELD_DST | KRAW_FIELD_DEV | \
+			 KRAW_FIELD_TTL | KRAW_FIELD_LEN | KRAW_FIELD_TYPE | \
+			 KRAW_FIELD_BPF)
+
+static void random_rulesets(struct kunit *test)
+{
+	const struct kraw_match **pointers;
+	struct kraw_match *matches = alloc_matches(test, &pointers);
+	struct world *w = test->priv;
+	u32 r, i, count, hits = 0;
+
+	for (r = 0; r < RULESETS; r++) {
+		count = 1 + below(w, RULES_MAX);
+		for (i = 0; i < count; i++) {
+			if (i && !below(w, 10))	/* a duplicate */
+				matches[i] = matches[below(w, i)];
+			else	/* rarely a match for everything */
+				random_match(w, &matches[i], ALL_FIELDS &
+					     prandom_u32_state(&w->rnd) &
+					     (below(w, 2) ? ~0 :
+					      prandom_u32_state(&w->rnd)));
+		}
+		hits += compare(test, w, pointers, count, LOOKUPS);
+	}
+	kunit_info(test, "%u rulesets, %u lookups, %u hits", RULESETS,
+		   RULESETS * LOOKUPS, hits);
+	/* Neither all nor none, or nothing was tested. */
+	KUNIT_EXPECT_GT(test, hits, RULESETS * LOOKUPS / 10);
+}
+
+/* Every field alone, and every pair of fields. */
+static void fields(struct kunit *test)
+{
+	const struct kraw_match **pointers;
+	struct kraw_match *matches = alloc_matches(test, &pointers);
+	struct world *w = test->priv;
+	u32 a, b, i, hits;
+
+	for (a = 1; a <= ALL_FIELDS; a <<= 1) {
+		for (b = 1; b <= a; b <<= 1) {
+			for (i = 0; i < 8; i++)
+				random_match(w, &matches[i], a | b);
+			hits = compare(test, w, pointers, 8, LOOKUPS);
+			KUNIT_EXPECT_GT(test, hits, 0U);
+		}
+	}
+}
+
+/* What is behind a match for everything is never found. */
+static void shadowed(struct kunit *test)
+{
+	const struct kraw_match **pointers;
+	struct kraw_match *matches = alloc_matches(test, &pointers);
+	struct world *w = test->priv;
+	u32 at, i;
+
+	for (at = 0; at < 20; at++) {
+		for (i = 0; i < 20; i++)
+			random_match(w, &matches[i], i == at ? 0 : ALL_FIELDS &
+				     prandom_u32_state(&w->rnd));
+		KUNIT_EXPECT_EQ(test, compare(test, w, pointers, 20, LOOKUPS),
+				(u32)LOOKUPS);
+	}
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(fields),
+	KUNIT_CASE(shadowed),
+	KUNIT_CASE(random_rulesets),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "kraw_classifier",
+	.init = world_init,
+	.exit = world_exit,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
+
+MODULE_DESCRIPTION("Tests of kraw's classifier");
+MODULE_LICENSE("GPL");
