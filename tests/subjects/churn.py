@@ -1,0 +1,493 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""
+A hundred times each, under traffic of both families over veth and loopback:
+insmod and rmmod, a namespace comes and goes, proto add and del with a claim,
+apply.  Then a race of rmmod with requests and dumps.  In the end nothing is
+left, memory has not grown, and packets go their way as in plain Linux.
+"""
+import ctypes
+import mmap
+import os
+import signal
+import socket
+import struct
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+from krawtest import clock, counters, insmod, packet, sock, tap, tool
+from krawtest.client import Client, Dump, K, Refused, genl, proto, rule
+from krawtest.netns import Lab
+from krawtest.who import Probe, UNREACH
+
+PROTO = 253
+ROUNDS = 100
+ADDR = {4: "10.9.7.2", 6: "fd09:7::2"}
+PEER = {4: "10.9.7.1", 6: "fd09:7::1"}
+SLOTS = 4		# namespaces that come and go at the same time
+LIMIT = 90 * clock.SLOW	# seconds for the rounds of one kind
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+lab = tap.cleanup(Lab())
+# The kernel patches its code when the first hook of a kind comes and the last
+# one goes.  QEMU's emulation of several CPUs loses such a patch now and then, a
+# CPU runs into the old code for ever, and the watchdog barks; so there is always
+# a hook, where no packet goes.
+lab.other.run("nft", "add table inet keep; add chain inet keep input "
+              "{ type filter hook input priority 0; }", check=True)
+module = tap.cleanup(tool.Module())	# also loads what it needs
+with Client() as one:
+    HANDLERS = one.handlers()
+insmod.unload()
+
+
+# --- the traffic -------------------------------------------------------------
+
+SENT, READ, TURNS, SLOT0 = range(4)	# in shared memory
+
+
+class Flood:
+    """
+    A process that sends without a pause: over the veth pair and the loopback
+    device of `right`, which has raw sockets open, and onto devices of `left`
+    whose indices stand at SLOT0 and behind.  It counts in memory that we share.
+    """
+    def __init__(self):
+        self._memory = mmap.mmap(-1, 4096)
+        self._counts = memoryview(self._memory).cast("Q")
+        self._readers = [sock.Reader(PROTO, family, lab.right, rcvbuf=65536)
+                         for family in (4, 6) for _ in range(2)]
+        self._senders = []
+        for family, lo in ((4, "127.0.0.1"), (6, "::1")):
+            self._add(family, lab.left, lab.l0.addr[family],
+                      lab.r0.addr[family])
+            self._add(family, lab.right, lo, lo)
+        with lab.left:
+            self._link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        self._frames = [
+            b"\2\0\0\0\0\2" b"\2\0\0\0\0\1" + struct.pack("!H", ether) +
+            packet.ip(PEER[family], ADDR[family], PROTO, b"flood")
+            for family, ether in ((4, 0x0800), (6, 0x86dd))]
+        self._pid = os.fork()
+        if not self._pid:
+            try:
+                self._child()
+            finally:
+                os._exit(1)
+
+    def _add(self, family, space, src, dst):
+        self._senders.append((sock.Sender(family, space).sock,
+                              packet.ip(src, dst, PROTO, b"flood"), dst))
+
+    def _child(self):
+        os.sched_setaffinity(0, range(os.cpu_count()))
+        os.nice(5)
+        for turn in range(1, 1 << 62):
+            for sender, data, dst in self._senders:
+                for _ in range(4):
+                    try:
+                        sender.sendto(data, (dst, 0))
+                        self._counts[SENT] += 1
+                    except OSError:	# a route or a device on its way out
+                        pass
+            for slot in range(SLOTS):
+                # by index: a name that is gone makes the kernel call modprobe
+                where = struct.pack("=HHiHBB8x", socket.AF_PACKET, 0,
+                                    self._counts[SLOT0 + slot], 0, 0, 0)
+                for frame in self._frames:
+                    if _libc.sendto(self._link.fileno(), frame, len(frame), 0,
+                                    where, len(where)) > 0:
+                        self._counts[SENT] += 1
+            for reader in self._readers:
+                self._counts[READ] += len(reader.drain())
+                reader.headers.clear()
+            self._counts[TURNS] = turn
+
+    def __getitem__(self, index):
+        return self._counts[index]
+
+    def __setitem__(self, index, value):
+        self._counts[index] = value
+
+    def turn(self):
+        """Wait until every packet of a whole turn has been sent."""
+        before = self[TURNS]
+        if not clock.wait_until(lambda: self[TURNS] > before + 1, pause=0.001):
+            raise TimeoutError("the flood has stopped")
+
+    def close(self):
+        """End it, if that has not been done."""
+        if not self._pid:
+            return
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+        self._pid = 0
+        for reader in self._readers:
+            reader.close()
+        for sender, _, _ in self._senders:
+            sender.close()
+        self._link.close()
+
+
+flood = tap.cleanup(Flood())
+
+
+def rounds(func, count=ROUNDS):
+    """Run func(i) for each round; points and a diagnostic about them."""
+    start, sent, read = time.monotonic(), flood[SENT], flood[READ]
+    done = 0
+    while done < count and time.monotonic() - start < LIMIT:
+        func(done)
+        done += 1
+    tap.is_(done, count, "rounds in time")
+    tap.diag("%d rounds in %.1f s, %d packets sent meanwhile, %d received" %
+             (done, time.monotonic() - start, flood[SENT] - sent,
+              flood[READ] - read))
+    tap.ok(flood[SENT] - sent > count, "with traffic all the time")
+
+
+def memory():
+    """Kilobytes that the kernel holds and cannot give back."""
+    with open("/proc/meminfo") as file:
+        lines = dict(line.split(":") for line in file)
+    return sum(int(lines[name].split()[0])
+               for name in ("SUnreclaim", "Percpu", "VmallocUsed"))
+
+
+BOTH = ["0.0.0.0/0", "::/0"]
+CONFIGS = [
+    # claimed, everything to the raw sockets, many rules
+    [proto(PROTO, claim="plain", deliver="raw"), proto(89)] +
+    [rule(PROTO, "raw", pref=n, src=BOTH[n % 2], ttl_max=n, bpf=[(6, 0, 0, 1)])
+     for n in range(1, 21)],
+    # not claimed, one family, everything refused
+    [proto(PROTO, families="ipv4", deliver="reject"),
+     rule(PROTO, "none", pref=5, dev="lo")],
+    # claimed, as before
+    [proto(PROTO, claim="plain"), rule(PROTO, "kernel", pref=5, len_min=1)],
+    [],
+]
+
+
+def churn_apply(client, i):
+    client.apply(*CONFIGS[i % len(CONFIGS)])
+
+
+# --- the rounds --------------------------------------------------------------
+
+def load_and_unload(i):
+    insmod.load()
+    with Client(lab.right) as client:
+        churn_apply(client, 4 * i + (0, 2)[i % 2])
+        if i % 4 == 0:
+            flood.turn()
+    if not insmod.unload():
+        raise TimeoutError("rmmod: kraw stays in use")
+
+
+@tap.case
+def insmod_and_rmmod():
+    for i in range(10):
+        load_and_unload(i)
+    before = memory()
+    rounds(load_and_unload)
+    # A load takes about 200 kB; a configuration of ours 20.
+    check_growth(before, ROUNDS * 5)
+
+
+def check_growth(before, limit):
+    """Memory is what it was, but for `limit` kilobytes of noise."""
+    if clock.SLOW > 1:
+        tap.skip("memory has not grown",
+                 "KASAN keeps what is free; kmemleak tells at the end")
+        return
+    grown = clock.wait_until(lambda: memory() - before <= limit,
+                             seconds=3) or memory() - before
+    tap.ok(grown is True, "memory has not grown", "by %s kB" % grown)
+    tap.diag("it has grown by %d kB" % (memory() - before))
+
+
+@tap.case
+def proto_add_and_del_with_a_claim():
+    insmod.load()
+    with Client(lab.right) as client:
+        def once(i):
+            client.send(K.CMD_PROTO_ADD, proto(
+                PROTO, claim="plain",
+                deliver=("raw", "all", "kernel", "reject")[i % 4]))
+            client.send(K.CMD_RULE_ADD, rule(PROTO, "reject", ttl_max=i))
+            if i % 4 == 0:
+                flood.turn()
+            client.send(K.CMD_PROTO_DEL, proto(PROTO))
+        for i in range(10):
+            once(i)
+        before = memory()
+        rounds(once)
+        check_growth(before, ROUNDS * 5)
+        tap.is_(client.protos(), [], "nothing is managed")
+        tap.is_(client.handlers(), HANDLERS, "the handler table is as before")
+
+
+@tap.case
+def apply():
+    with Client(lab.right) as client:
+        for i in range(20):
+            churn_apply(client, i)
+        before = memory()
+        rounds(lambda i: churn_apply(client, i))
+        check_growth(before, ROUNDS * 5)
+        client.apply(CONFIGS[0][0])
+        flood.turn()
+        seen = client.proto(PROTO)["stats"]
+        tap.ok(seen[1]["seen"] and seen[2]["seen"],
+               "the traffic passed by the module", seen)
+        client.apply()
+        tap.is_(client.handlers(), HANDLERS, "the handler table is as before")
+
+
+# --- namespaces --------------------------------------------------------------
+
+CLONE_NEWNET = 0x40000000
+NEWLINK, NEWADDR = 16, 20
+CREATE_EXCL = 0x600
+
+
+class Route:
+    """A route netlink socket, as much of it as a veth pair needs."""
+    def __init__(self):
+        self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+        self.sock.bind((0, 0))
+
+    def send(self, kind, body, flags=0):
+        """One request, acknowledged."""
+        self.sock.send(struct.pack("=IHHII", 16 + len(body), kind,
+                                   genl.REQUEST | genl.ACK | flags, 1, 0) +
+                       body)
+        error, = struct.unpack_from("=i", self.sock.recv(65536), 16)
+        if error:
+            raise OSError(-error, os.strerror(-error))
+
+    def close(self):
+        """Close the socket: it would keep its namespace."""
+        self.sock.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def link(mac, name, more=()):
+    """A new device: its name, its address."""
+    return b"".join([struct.pack("=BxHiII", 0, 0, 0, 0, 0),
+                     genl.attr(1, mac), genl.attr(3, name + b"\0")] +
+                    list(more))
+
+
+def up(index):
+    """What sets a device up."""
+    return struct.pack("=BxHiII", 0, 0, index, 1, 1)
+
+
+class Passing:
+    """A namespace without a name, joined to `left` by a veth pair; managed."""
+    def __init__(self, slot):
+        device = "c%d" % slot
+        with lab.left, Route() as route:
+            near_fd = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+            os_unshare()
+            far_fd = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+            far = link(b"\2\0\0\0\0\2", b"p0",
+                       [genl.attr(28, struct.pack("=i", far_fd))])
+            route.send(NEWLINK, link(
+                b"\2\0\0\0\0\1", device.encode(), [genl.attr(18, [
+                    genl.attr(1, b"veth"),
+                    genl.attr(2, [genl.attr(1, far)])])]), CREATE_EXCL)
+            with Route() as inside:
+                index = socket.if_nametoindex("p0")
+                inside.send(NEWLINK, up(index))
+                for family, bits in ((4, 24), (6, 64)):
+                    addr = socket.inet_pton(sock.FAMILY[family], ADDR[family])
+                    inside.send(NEWADDR, struct.pack(
+                        "=BBBBI", sock.FAMILY[family], bits, 2, 0, index) +
+                        genl.attr(1, addr) + genl.attr(2, addr), CREATE_EXCL)
+            self.client = Client()
+            enter(near_fd)
+            index = socket.if_nametoindex(device)
+            route.send(NEWLINK, up(index))
+            flood[SLOT0 + slot] = index
+            os.close(near_fd)
+            os.close(far_fd)
+
+    def close(self):
+        """Let go of it: it ends when the kernel finds the time."""
+        self.client.close()
+
+
+def os_unshare():
+    if _libc.unshare(CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "unshare")
+
+
+def enter(fd):
+    if _libc.setns(fd, CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+def gone(slot):
+    """Has the last namespace of this slot taken its device with it?"""
+    with lab.left:
+        return not os.path.exists("/proc/thread-self/net/dev_snmp6/c%d" % slot)
+
+
+@tap.case
+def namespaces_come_and_go():
+    seen = [0, 0]
+
+    def once(i):
+        slot = i % SLOTS
+        if not clock.wait_until(lambda: gone(slot)):
+            raise TimeoutError("namespace %d does not end" % (i - SLOTS))
+        space = Passing(slot)
+        churn_apply(space.client, (0, 2)[i // SLOTS % 2])
+        if i % 10 == 0:
+            flood.turn()
+            stats = space.client.proto(PROTO)["stats"]
+            for family in (0, 1):
+                seen[family] += stats[family + 1]["seen"]
+        space.close()
+
+    def settled():
+        return all(gone(slot) for slot in range(SLOTS))
+
+    for i in range(2 * SLOTS):
+        once(i)
+    clock.wait_until(settled)
+    before = memory()
+    rounds(once)
+    tap.ok(clock.wait_until(settled), "all of them have ended")
+    tap.ok(min(seen) > 0, "the traffic reached them", seen)
+    with Client(lab.right) as client:
+        tap.ok(clock.wait_until(lambda: client.handlers() == HANDLERS),
+               "the handler table is as before", client.handlers())
+    check_growth(before, ROUNDS * 20)
+
+
+# --- rmmod against those who use it ------------------------------------------
+
+@tap.case
+def rmmod_with_a_dump_under_way():
+    with Client(lab.right) as client:
+        client.apply(proto(PROTO), *(rule(PROTO, "raw", pref=n)
+                                     for n in range(1, 2001)))
+        dump = Dump(client, K.CMD_RULE_GET)
+        first = dump.step()
+        tap.ok(0 < len(first) < 2000 and not dump.done, "it is under way")
+        refused = not insmod.unload_once()
+        tap.ok(refused, "rmmod has to wait")
+        if refused:
+            tap.is_(len(first) + len(dump.rest()), 2000, "the dump is whole")
+        again = Dump(client, K.CMD_RULE_GET)
+        again.step()
+    # its reader went away
+    tap.ok(insmod.unload(), "rmmod works when the dump is over")
+
+
+def hammer(space, mode, counts, index):
+    """
+    In a child: requests or dumps for ever.  Every one of them is answered, or
+    refused because there is no such family.
+    """
+    while True:
+        try:
+            with Client(space) as client:
+                while True:
+                    if mode == "dump":
+                        client.send(K.CMD_RULE_GET, flags=genl.DUMP)
+                        client.send(K.CMD_HANDLER_GET, flags=genl.DUMP)
+                    else:
+                        client.apply(*CONFIGS[counts[index] % 3])
+                    counts[index] += 1
+        except Refused as refused:
+            # no such family; it goes just now, as the core says it of a dump
+            if refused.name not in ("ENOENT", "EPROTONOSUPPORT"):
+                counts[index + 8] = refused.errno
+                return
+
+
+@tap.case
+def rmmod_against_requests_and_dumps():
+    shared = mmap.mmap(-1, 4096)
+    counts = memoryview(shared).cast("Q")
+    children = []
+    for index, (space, mode) in enumerate((
+            (lab.right, "apply"), (lab.right, "dump"), (lab.other, "dump"))):
+        pid = os.fork()
+        if not pid:
+            try:
+                os.sched_setaffinity(0, range(os.cpu_count()))
+                hammer(space, mode, counts, index)
+            except BaseException as error:
+                os.write(2, ("# %r\n" % error).encode())
+            finally:
+                os._exit(1)
+        children.append(pid)
+    failed = []
+
+    def once(i):
+        insmod.load()
+        before = list(counts[:3])
+        clock.wait_until(lambda: all(now > then for now, then in
+                                     zip(counts[:3], before)), pause=0.001)
+        if not insmod.unload():
+            failed.append(i)
+            raise TimeoutError("rmmod: kraw stays in use")
+
+    try:
+        rounds(once, 30)
+        tap.is_(failed, [], "each rmmod worked")
+        tap.is_([os.waitpid(pid, os.WNOHANG)[0] for pid in children],
+                [0] * len(children), "each request was answered or unknown")
+        tap.is_([os.strerror(e) for e in counts[8:11] if e], [], "errors")
+        tap.diag("requests answered: %s" % list(counts[:3]))
+        tap.ok(min(counts[:3]) > 0, "all of them were at work")
+    finally:
+        for pid in children:
+            try:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+            except (ProcessLookupError, ChildProcessError):
+                pass
+
+
+# --- the end -----------------------------------------------------------------
+
+@tap.case
+def what_is_left():
+    insmod.load()
+    with Client(lab.right) as client:
+        tap.is_(client.handlers(), HANDLERS, "the handler table is as before")
+        tap.is_((client.protos(), client.rules()), ([], []),
+                "nothing is managed")
+    tap.ok(insmod.unload(), "rmmod")
+    tap.ok(not tool.loaded(), "kraw is not loaded")
+
+
+@tap.each(4, 6)
+def as_in_plain_linux(family):
+    flood.close()
+    name = {4: "IpInUnknownProtos", 6: "Ip6InUnknownProtos"}[family]
+    with Probe(lab.left, lab.right, PROTO, family) as probe, \
+            counters.Watch(lab.right) as watch:
+        got = probe.send(3)
+    tap.is_(got.icmp, [UNREACH[family]] * 3, "unreachable")
+    tap.is_(watch.delta.get(name), 3, name)
+    with Probe(lab.left, lab.right, PROTO, family, readers=2) as probe:
+        got = probe.send(3)
+    tap.is_((got.raw, got.icmp), ([3, 3], []), "raw sockets get their packets")
+
+
+tap.run()
