@@ -162,7 +162,7 @@ static int add_proto(struct apply *apply, const struct nlattr *nest)
 		kraw_stats_put(proto->stats);
 		proto->stats = kraw_stats_get(old->stats);
 	}
-	kraw_edit_set(edit, number, proto);
+	kraw_edit_set(edit, number, proto, nest);
 	return 0;
 }
 

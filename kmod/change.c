@@ -47,7 +47,7 @@ static int proto_add(struct kraw_edit *edit, const struct nlattr *nest,
 	proto = kraw_proto_parse(nest, NULL, edit->extack);
 	if (IS_ERR(proto))
 		return PTR_ERR(proto);
-	kraw_edit_set(edit, number, proto);
+	kraw_edit_set(edit, number, proto, nest);
 	change->proto = proto;
 	return 0;
 }
@@ -63,7 +63,7 @@ static int proto_set(struct kraw_edit *edit, const struct nlattr *nest,
 	proto = kraw_proto_parse(nest, proto, edit->extack);
 	if (IS_ERR(proto))
 		return PTR_ERR(proto);
-	kraw_edit_set(edit, proto->number, proto);
+	kraw_edit_set(edit, proto->number, proto, nest);
 	change->proto = proto;
 	return 0;
 }
@@ -78,7 +78,7 @@ static int proto_del(struct kraw_edit *edit, const struct nlattr *nest,
 		return PTR_ERR(proto);
 	/* The configuration in force still holds it. */
 	change->proto = proto;
-	kraw_edit_set(edit, proto->number, NULL);
+	kraw_edit_set(edit, proto->number, NULL, nest);
 	return 0;
 }
 
@@ -92,7 +92,7 @@ static int set_input(struct kraw_edit *edit, const struct kraw_proto *proto,
 		kraw_ruleset_put(input);
 		return -ENOMEM;
 	}
-	kraw_edit_set(edit, next->number, next);
+	kraw_edit_set(edit, next->number, next, NULL);
 	return 0;
 }
 
@@ -212,7 +212,8 @@ static int rule_del(struct kraw_edit *edit, const struct kraw_proto *proto,
 	err = kraw_rule_name_check_old(name, edit->extack);
 	if (err)
 		return err;
-	index = kraw_ruleset_find(proto->input, name, edit->extack);
+	index = kraw_ruleset_find(kraw_proto_rules(proto, name->hook), name,
+				  edit->extack);
 	if (index < 0)
 		return index;
 	change->rule = proto->input->rules[index];
@@ -248,7 +249,7 @@ static int rule_command(struct kraw_edit *edit, const struct nlattr *nest,
 		return rule_del(edit, proto, name, change);
 	default:
 		change->flushed = name;
-		if (name->hook == KRAW_HOOK_OUTPUT)	/* has none */
+		if (!kraw_proto_rules(proto, name->hook))
 			return 0;
 		return set_input(edit, proto, NULL);
 	}

@@ -61,8 +61,13 @@ int kraw_edit_begin(struct kraw_edit *edit, bool from_scratch)
 	int i;
 
 	edit->new = kzalloc(sizeof(*edit->new), GFP_KERNEL_ACCOUNT);
-	if (!edit->new)
+	edit->origin = kcalloc(KRAW_PROTOCOLS, sizeof(*edit->origin),
+			       GFP_KERNEL);
+	if (!edit->new || !edit->origin) {
+		kfree(edit->new);
+		kfree(edit->origin);
 		return -ENOMEM;
+	}
 	mutex_lock(&kn->lock);
 	edit->old = rcu_dereference_protected(kn->config,
 					      lockdep_is_held(&kn->lock));
@@ -74,12 +79,20 @@ int kraw_edit_begin(struct kraw_edit *edit, bool from_scratch)
 	return 0;
 }
 
-/* Puts a protocol in its place; NULL removes it. Takes over the reference. */
-void kraw_edit_set(struct kraw_edit *edit, u8 number, struct kraw_proto *proto)
+/**
+ * kraw_edit_set - put a protocol in its place
+ * @edit:	under way
+ * @number:	protocol number
+ * @proto:	the reference is taken over; NULL: not managed any more
+ * @origin:	the attribute that asks for it, for error messages; may be NULL
+ */
+void kraw_edit_set(struct kraw_edit *edit, u8 number, struct kraw_proto *proto,
+		   const struct nlattr *origin)
 {
 	if (edit->new->proto[number])
 		kraw_proto_put(edit->new->proto[number]);
 	edit->new->proto[number] = proto;
+	edit->origin[number] = origin;
 }
 
 static u8 slots_added(const struct kraw_edit *edit, int number)
@@ -101,18 +114,30 @@ static void slots_undo(const struct kraw_edit *edit, int end)
 		kraw_slot_put(end, slots_added(edit, end));
 }
 
+/* Does what @how does for the slots that one number needs in addition. */
+static int slots_ask(const struct kraw_edit *edit, int number,
+		     int (*how)(u8 number, u8 families,
+				struct netlink_ext_ack *extack))
+{
+	u8 added = slots_added(edit, number);
+	int err;
+
+	if (!added)
+		return 0;
+	err = kraw_slot_permit(edit->request, edit->extack);
+	if (!err)
+		err = how(number, added, edit->extack);
+	if (err && edit->origin[number])
+		NL_SET_BAD_ATTR(edit->extack, edit->origin[number]);
+	return err;
+}
+
 static int slots_take(const struct kraw_edit *edit)
 {
 	int i, err;
 
 	for (i = 0; i < KRAW_PROTOCOLS; i++) {
-		u8 added = slots_added(edit, i);
-
-		if (!added)
-			continue;
-		err = kraw_slot_permit(edit->request, edit->extack);
-		if (!err)
-			err = kraw_slot_get(i, added, edit->extack);
+		err = slots_ask(edit, i, kraw_slot_get);
 		if (err) {
 			slots_undo(edit, i);
 			return err;
@@ -141,20 +166,11 @@ static u8 families(const struct kraw_config *config)
  */
 int kraw_edit_check(struct kraw_edit *edit)
 {
-	int i, err;
+	int i, err = 0;
 
-	for (i = 0; i < KRAW_PROTOCOLS; i++) {
-		u8 added = slots_added(edit, i);
-
-		if (!added)
-			continue;
-		err = kraw_slot_permit(edit->request, edit->extack);
-		if (!err)
-			err = kraw_slot_check(i, added, edit->extack);
-		if (err)
-			return err;
-	}
-	return 0;
+	for (i = 0; !err && i < KRAW_PROTOCOLS; i++)
+		err = slots_ask(edit, i, kraw_slot_check);
+	return err;
 }
 
 /**
@@ -212,6 +228,7 @@ int kraw_edit_commit(struct kraw_edit *edit)
 void kraw_edit_end(struct kraw_edit *edit)
 {
 	mutex_unlock(&edit->kn->lock);
+	kfree(edit->origin);
 	if (edit->committed)
 		retire(edit->old);
 	else

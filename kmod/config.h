@@ -8,6 +8,7 @@
 
 struct kraw_proto;
 struct netlink_ext_ack;
+struct nlattr;
 struct sk_buff;
 
 /**
@@ -31,6 +32,7 @@ struct kraw_config {
  * @new:	the one to come
  * @request:	the message that asks for it: its sender's capabilities count
  * @extack:	gets the reason of a refusal
+ * @origin:	by protocol number, the attribute that asks for @new's version
  * @last_handle: the newest rule's handle, if the edit is committed
  * @committed:	@new is in force
  */
@@ -40,12 +42,14 @@ struct kraw_edit {
 	struct kraw_config *new;
 	struct sk_buff *request;
 	struct netlink_ext_ack *extack;
+	const struct nlattr **origin;
 	u32 last_handle;
 	bool committed;
 };
 
 int kraw_edit_begin(struct kraw_edit *edit, bool from_scratch);
-void kraw_edit_set(struct kraw_edit *edit, u8 number, struct kraw_proto *proto);
+void kraw_edit_set(struct kraw_edit *edit, u8 number, struct kraw_proto *proto,
+		   const struct nlattr *origin);
 int kraw_edit_check(struct kraw_edit *edit);
 int kraw_edit_commit(struct kraw_edit *edit);
 int kraw_edit_handle(struct kraw_edit *edit, u32 *handle);

@@ -267,14 +267,13 @@ static int rule_find(const struct kraw_config *config,
 		     struct netlink_ext_ack *extack)
 {
 	const struct kraw_proto *proto = config->proto[name->proto];
-	const struct kraw_ruleset *set = proto ? proto->input : NULL;
+	const struct kraw_ruleset *set;
 	int index, err;
 
 	err = kraw_rule_name_check_old(name, extack);
 	if (err)
 		return err;
-	if (name->hook == KRAW_HOOK_OUTPUT)	/* has none */
-		set = NULL;
+	set = proto ? kraw_proto_rules(proto, name->hook) : NULL;
 	index = kraw_ruleset_find(set, name, extack);
 	if (index < 0)
 		return index;

@@ -229,6 +229,12 @@ void kraw_proto_put(struct kraw_proto *proto)
 	kfree(proto);
 }
 
+/* The rules of a hook, NULL: none. The output hook has none yet. */
+struct kraw_ruleset *kraw_proto_rules(const struct kraw_proto *proto, u8 hook)
+{
+	return hook == KRAW_HOOK_INPUT ? proto->input : NULL;
+}
+
 /* Bits KRAW_FAMILY_* of the handler slots that it needs; NULL: none. */
 u8 kraw_proto_slots(const struct kraw_proto *proto)
 {

@@ -43,6 +43,7 @@ struct kraw_proto *kraw_proto_with_input(const struct kraw_proto *old,
 					 struct kraw_ruleset *input);
 struct kraw_proto *kraw_proto_get(struct kraw_proto *proto);
 void kraw_proto_put(struct kraw_proto *proto);
+struct kraw_ruleset *kraw_proto_rules(const struct kraw_proto *proto, u8 hook);
 u8 kraw_proto_slots(const struct kraw_proto *proto);
 int kraw_proto_fill(struct sk_buff *msg, const struct kraw_proto *proto,
 		    bool counters);
