@@ -16,7 +16,7 @@ tell(stage, lab) walks through it.  The stage decides what becomes of it:
 import itertools
 import struct
 
-from . import packet, sock, tool
+from . import packet, tool
 from .ftrace import Calls
 from .ftrace import available as tracing
 from .netns import SOURCES
