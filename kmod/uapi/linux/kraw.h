@@ -237,8 +237,8 @@ enum kraw_verdict {
  * Whether a packet that nobody received is answered with ICMP protocol
  * unreachable (RFC 792, type 3 code 2) or ICMPv6 unrecognised next header
  * (RFC 4443, type 4 code 1). Verdicts none and reject decide that themselves.
- * A claim's own handler has packets for AUTO and NEVER, but none for ALWAYS: it
- * counts and consumes them, nobody receives them yet.
+ * To ALWAYS a claim's own handler is nobody: it counts packets and consumes them,
+ * no socket receives them yet.
  */
 enum kraw_unreach {
 	KRAW_UNREACH_AUTO,	/* when no raw socket and no handler had it */
