@@ -298,6 +298,7 @@ class Monitor:
             return self.lines()
         if not clock.wait_until(listens):
             raise TimeoutError("kraw monitor says nothing")
+        client.send(K.CMD_APPLY)
         self.until(client.generation())
 
     def lines(self):
