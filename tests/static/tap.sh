@@ -24,6 +24,26 @@ silent() {
 	fi
 }
 
+# silent_once KEY NAME COMMAND...: the same, but what was silent with this KEY, a
+# hash of all that goes in, is not asked again
+silent_once() {
+	tap_stamp=$CACHE/static/$1
+	shift
+	if [ -e "$tap_stamp" ]; then
+		tap_count=$((tap_count + 1))
+		echo "ok $tap_count - $1, and nothing has changed since"
+		return
+	fi
+	tap_before=$tap_failed
+	tap_failed=0
+	silent "$@"
+	if [ $tap_failed -eq 0 ]; then
+		mkdir -p "$CACHE/static"
+		: >"$tap_stamp"
+		tap_failed=$tap_before
+	fi
+}
+
 skip() {
 	tap_count=$((tap_count + 1))
 	echo "ok $tap_count - $1 # SKIP $2"

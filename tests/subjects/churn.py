@@ -22,7 +22,8 @@ from krawtest.netns import Lab
 from krawtest.who import Probe, UNREACH
 
 PROTO = 253
-ROUNDS = 100
+# On the debug kernel they count; on the other one they show that nothing hangs.
+ROUNDS = 100 if clock.SLOW > 1 else 25
 ADDR = {4: "10.9.7.2", 6: "fd09:7::2"}
 PEER = {4: "10.9.7.1", 6: "fd09:7::1"}
 SLOTS = 4		# namespaces that come and go at the same time

@@ -349,7 +349,7 @@ def refusals():
             ("proto-add", {"proto": {"number": 60}},
              "EINVAL", ".proto.number", "an extension header"),
             ("proto-add", {"proto": {"number": 6, "claim": "plain"}},
-             "EBUSY", None, "claim of TCP"),
+             "EBUSY", ".proto", "claim of TCP"),
             ("proto-add", {"proto": {"number": 250, "claim": "ports"}},
              "EOPNOTSUPP", ".proto.claim", "claim with ports"),
             ("proto-add", {"proto": {"number": 250, "deliver": "one"}},
