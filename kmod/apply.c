@@ -22,12 +22,12 @@
 #include "stats.h"
 #include "uapi/linux/kraw.h"
 
-#define NO_SLOT	U32_MAX
+#define NO_ENTRY	U32_MAX
 
 /* A rule in a table. */
-struct slot {
+struct entry {
 	struct kraw_rule *rule;	/* NULL: an old one that is in use again */
-	u32 next;		/* slot in the same bucket, or NO_SLOT */
+	u32 next;		/* entry in the same bucket, or NO_ENTRY */
 	u32 seq;		/* place in the message */
 };
 
@@ -36,13 +36,13 @@ struct table {
 	u32 count;
 	u32 mask;
 	u32 *buckets;
-	struct slot *slots;
+	struct entry *entries;
 };
 
 static void table_free(struct table *table)
 {
 	kvfree(table->buckets);
-	kvfree(table->slots);
+	kvfree(table->entries);
 }
 
 static int table_alloc(struct table *table, u32 size)
@@ -52,13 +52,13 @@ static int table_alloc(struct table *table, u32 size)
 	table->count = 0;
 	table->mask = buckets - 1;
 	table->buckets = kvmalloc_array(buckets, sizeof(u32), GFP_KERNEL);
-	table->slots = kvmalloc_array(max(size, 1U), sizeof(struct slot),
-				      GFP_KERNEL);
-	if (!table->buckets || !table->slots) {
+	table->entries = kvmalloc_array(max(size, 1U), sizeof(struct entry),
+					GFP_KERNEL);
+	if (!table->buckets || !table->entries) {
 		table_free(table);
 		return -ENOMEM;
 	}
-	memset32(table->buckets, NO_SLOT, buckets);
+	memset32(table->buckets, NO_ENTRY, buckets);
 	return 0;
 }
 
@@ -66,33 +66,33 @@ static void table_add(struct table *table, struct kraw_rule *rule)
 {
 	u32 *bucket = &table->buckets[kraw_rule_hash(rule) & table->mask];
 
-	table->slots[table->count] = (struct slot) {
+	table->entries[table->count] = (struct entry) {
 		.rule = rule, .next = *bucket, .seq = table->count,
 	};
 	*bucket = table->count++;
 }
 
-/* The slot of a rule like this one, or NULL. */
-static struct slot *table_find(const struct table *table,
-			       const struct kraw_rule *rule)
+/* The entry of a rule like this one, or NULL. */
+static struct entry *table_find(const struct table *table,
+				const struct kraw_rule *rule)
 {
 	u32 i = table->buckets[kraw_rule_hash(rule) & table->mask];
 
-	for (; i != NO_SLOT; i = table->slots[i].next) {
-		const struct kraw_rule *other = table->slots[i].rule;
+	for (; i != NO_ENTRY; i = table->entries[i].next) {
+		const struct kraw_rule *other = table->entries[i].rule;
 
 		if (other && other->proto == rule->proto &&
 		    other->pref == rule->pref &&
 		    kraw_rule_same_match(other, rule))
-			return &table->slots[i];
+			return &table->entries[i];
 	}
 	return NULL;
 }
 
 /* By protocol, then preference, then place in the message. */
-static int slot_cmp(const void *left, const void *right)
+static int entry_cmp(const void *left, const void *right)
 {
-	const struct slot *a = left, *b = right;
+	const struct entry *a = left, *b = right;
 
 	if (a->rule->proto != b->rule->proto)
 		return a->rule->proto < b->rule->proto ? -1 : 1;
@@ -201,7 +201,7 @@ static int add_rule(struct apply *apply, const struct nlattr *nest)
 {
 	struct kraw_rule_name name;
 	struct kraw_rule *rule;
-	struct slot *like;
+	struct entry *like;
 	int err;
 
 	err = name_rule(apply, nest, &name);
@@ -250,7 +250,7 @@ static int build(struct apply *apply)
 	if (!rules)
 		return -ENOMEM;
 	for (i = 0; i < table->count; i++)
-		rules[i] = table->slots[i].rule;
+		rules[i] = table->entries[i].rule;
 	for (first = 0; !err && first < table->count; first = i) {
 		/* Not published yet, and nobody else's: it may be changed. */
 		struct kraw_proto *proto = config->proto[rules[first]->proto];
@@ -286,8 +286,8 @@ static int read_all(struct apply *apply, const struct genl_info *info)
 			return err;
 		cond_resched();
 	}
-	sort(apply->new.slots, apply->new.count, sizeof(struct slot), slot_cmp,
-	     NULL);
+	sort(apply->new.entries, apply->new.count, sizeof(struct entry),
+	     entry_cmp, NULL);
 	return build(apply);
 }
 
@@ -319,7 +319,7 @@ int kraw_apply(struct kraw_edit *edit, const struct genl_info *info)
 		goto free_old;
 	err = read_all(apply, info);
 	for (i = 0; i < apply->new.count; i++)
-		kraw_rule_put(apply->new.slots[i].rule);
+		kraw_rule_put(apply->new.entries[i].rule);
 	table_free(&apply->new);
 free_old:
 	table_free(&apply->old);

@@ -53,10 +53,13 @@ static void packet_devices(struct kraw_packet *packet, struct net *net,
 static u8 classify(struct net *net, const struct kraw_proto *proto,
 		   enum kraw_family family, const struct sk_buff *skb)
 {
-	struct kraw_packet packet = { .skb = skb, .family = family };
+	struct kraw_packet packet = {
+		.skb = skb, .family = family, .len = skb->len, .type = -1,
+	};
 	const struct kraw_rule *rule;
-	u8 buf;
 	const u8 *type;
+	u16 fields;
+	u8 buf;
 
 	if (!proto->input)
 		return proto->deliver;
@@ -69,11 +72,14 @@ static u8 classify(struct net *net, const struct kraw_proto *proto,
 		packet.dst = ipv6_hdr(skb)->daddr.s6_addr32;
 		packet.ttl = ipv6_hdr(skb)->hop_limit;
 	}
-	packet.len = skb->len;
-	type = skb_header_pointer(skb, skb_transport_offset(skb), sizeof(buf),
-				  &buf);
-	packet.type = type ? *type : -1;
-	if (kraw_ruleset_fields(proto->input) & KRAW_FIELD_DEV)
+	fields = kraw_ruleset_fields(proto->input);
+	if (fields & KRAW_FIELD_TYPE) {
+		type = skb_header_pointer(skb, skb_transport_offset(skb),
+					  sizeof(buf), &buf);
+		if (type)
+			packet.type = *type;
+	}
+	if (fields & KRAW_FIELD_DEV)
 		packet_devices(&packet, net, family);
 	rule = kraw_ruleset_lookup(proto->input, &packet);
 	if (!rule)
