@@ -3,7 +3,7 @@
  * KRAW_CMD_APPLY: a whole configuration in one message.
  *
  * What stays as it was keeps its counters: a protocol its own, and a rule with
- * the same preference, matches and verdict is the old rule itself. Rules are
+ * the same preference, matches and action is the old rule itself. Rules are
  * many and may all be alike, so both that and the search for duplicates go
  * through hash tables.
  */
@@ -82,20 +82,22 @@ static struct entry *table_find(const struct table *table,
 		const struct kraw_rule *other = table->entries[i].rule;
 
 		if (other && other->proto == rule->proto &&
-		    other->pref == rule->pref &&
+		    other->hook == rule->hook && other->pref == rule->pref &&
 		    kraw_rule_same_match(other, rule))
 			return &table->entries[i];
 	}
 	return NULL;
 }
 
-/* By protocol, then preference, then place in the message. */
+/* By protocol, then hook, preference, place in the message. */
 static int entry_cmp(const void *left, const void *right)
 {
 	const struct entry *a = left, *b = right;
 
 	if (a->rule->proto != b->rule->proto)
 		return a->rule->proto < b->rule->proto ? -1 : 1;
+	if (a->rule->hook != b->rule->hook)
+		return a->rule->hook < b->rule->hook ? -1 : 1;
 	if (a->rule->pref != b->rule->pref)
 		return a->rule->pref < b->rule->pref ? -1 : 1;
 	return a->seq < b->seq ? -1 : 1;
@@ -106,15 +108,15 @@ static int entry_cmp(const void *left, const void *right)
  * @edit:	started from scratch
  * @old:	the rules in force
  * @new:	the rules to come; holds a reference to each
- * @last_pref:	highest preference by protocol so far
+ * @last_pref:	highest preference by protocol and hook so far
  * @has_rules:	whether there is one
  */
 struct apply {
 	struct kraw_edit *edit;
 	struct table old;
 	struct table new;
-	u32 last_pref[KRAW_PROTOCOLS];
-	bool has_rules[KRAW_PROTOCOLS];
+	u32 last_pref[KRAW_PROTOCOLS][KRAW_HOOKS];
+	bool has_rules[KRAW_PROTOCOLS][KRAW_HOOKS];
 };
 
 static int old_rules(struct apply *apply)
@@ -122,20 +124,22 @@ static int old_rules(struct apply *apply)
 	const struct kraw_config *config = apply->edit->old;
 	const struct kraw_ruleset *set;
 	u32 i, count = 0;
-	int number, err;
+	int number, hook, err;
 
 	for (number = 0; number < KRAW_PROTOCOLS; number++)
-		if (config->proto[number] && config->proto[number]->input)
-			count += config->proto[number]->input->count;
+		count += kraw_proto_rules_count(config->proto[number]);
 	err = table_alloc(&apply->old, count);
 	if (err)
 		return err;
 	for (number = 0; number < KRAW_PROTOCOLS; number++) {
-		set = config->proto[number] ? config->proto[number]->input :
-					      NULL;
-		for (i = 0; set && i < set->count; i++)
-			table_add(&apply->old, set->rules[i]);
-		cond_resched();
+		if (!config->proto[number])
+			continue;
+		for (hook = 1; hook <= KRAW_HOOKS; hook++) {
+			set = kraw_proto_rules(config->proto[number], hook);
+			for (i = 0; set && i < set->count; i++)
+				table_add(&apply->old, set->rules[i]);
+			cond_resched();
+		}
 	}
 	return 0;
 }
@@ -170,6 +174,7 @@ static int name_rule(struct apply *apply, const struct nlattr *nest,
 		     struct kraw_rule_name *name)
 {
 	struct netlink_ext_ack *extack = apply->edit->extack;
+	bool *has_rules;
 	u32 *last;
 	int err;
 
@@ -184,16 +189,16 @@ static int name_rule(struct apply *apply, const struct nlattr *nest,
 	err = kraw_rule_name_check_new(name, extack);
 	if (err)
 		return err;
-	last = &apply->last_pref[name->proto];
+	last = &apply->last_pref[name->proto][name->hook - 1];
+	has_rules = &apply->has_rules[name->proto][name->hook - 1];
 	if (!name->has_pref) {
-		err = kraw_change_default_pref(*last,
-					       apply->has_rules[name->proto],
-					       &name->pref, nest, extack);
+		err = kraw_change_default_pref(*last, *has_rules, &name->pref,
+					       nest, extack);
 		if (err)
 			return err;
 	}
 	*last = max(*last, name->pref);
-	apply->has_rules[name->proto] = true;
+	*has_rules = true;
 	return 0;
 }
 
@@ -218,7 +223,7 @@ static int add_rule(struct apply *apply, const struct nlattr *nest)
 		goto err_put;
 	}
 	like = table_find(&apply->old, rule);
-	if (like && like->rule->verdict == rule->verdict) {
+	if (like && kraw_rule_same_action(like->rule, rule)) {
 		kraw_rule_put(rule);
 		rule = kraw_rule_get(like->rule);
 		like->rule = NULL;
@@ -235,7 +240,7 @@ err_put:
 	return err;
 }
 
-/* Gives each protocol its rules, which are sorted. */
+/* Gives each hook of a protocol its rules, which are sorted. */
 static int build(struct apply *apply)
 {
 	struct kraw_config *config = apply->edit->new;
@@ -254,18 +259,15 @@ static int build(struct apply *apply)
 	for (first = 0; !err && first < table->count; first = i) {
 		/* Not published yet, and nobody else's: it may be changed. */
 		struct kraw_proto *proto = config->proto[rules[first]->proto];
+		u8 hook = rules[first]->hook;
 
 		for (i = first; i < table->count; i++)
-			if (rules[i]->proto != rules[first]->proto)
+			if (rules[i]->proto != rules[first]->proto ||
+			    rules[i]->hook != hook)
 				break;
-		if (i - first > KRAW_RULESET_MAX) {
-			NL_SET_ERR_MSG(apply->edit->extack,
-				       "a protocol has more rules than there may be");
-			err = -ENOSPC;
-			break;
-		}
-		proto->input = kraw_ruleset_build(rules + first, i - first);
-		if (!proto->input)
+		proto->rules[hook - 1] = kraw_ruleset_build(rules + first,
+							    i - first);
+		if (!proto->rules[hook - 1])
 			err = -ENOMEM;
 	}
 	kvfree(rules);

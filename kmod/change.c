@@ -82,14 +82,14 @@ static int proto_del(struct kraw_edit *edit, const struct nlattr *nest,
 	return 0;
 }
 
-/* Gives a protocol other rules: takes over the reference to @input. */
-static int set_input(struct kraw_edit *edit, const struct kraw_proto *proto,
-		     struct kraw_ruleset *input)
+/* Gives a hook of a protocol other rules: takes over the reference to them. */
+static int set_rules(struct kraw_edit *edit, const struct kraw_proto *proto,
+		     u8 hook, struct kraw_ruleset *rules)
 {
-	struct kraw_proto *next = kraw_proto_with_input(proto, input);
+	struct kraw_proto *next = kraw_proto_with_rules(proto, hook, rules);
 
 	if (!next) {
-		kraw_ruleset_put(input);
+		kraw_ruleset_put(rules);
 		return -ENOMEM;
 	}
 	kraw_edit_set(edit, next->number, next, NULL);
@@ -123,8 +123,8 @@ static int rule_put_in(struct kraw_edit *edit, const struct kraw_proto *proto,
 		       struct kraw_rule_name *name, u32 without,
 		       struct kraw_change *change)
 {
-	const struct kraw_ruleset *set = proto->input;
-	struct kraw_ruleset *input;
+	const struct kraw_ruleset *set = kraw_proto_rules(proto, name->hook);
+	struct kraw_ruleset *rules;
 	struct kraw_rule *rule;
 	int err;
 	u32 at;
@@ -143,11 +143,11 @@ static int rule_put_in(struct kraw_edit *edit, const struct kraw_proto *proto,
 	    set->rules[without]->pref == rule->pref)
 		at = without;
 	err = -ENOMEM;
-	input = kraw_ruleset_splice(set, without, at, rule);
-	if (!input)
+	rules = kraw_ruleset_splice(set, without, at, rule);
+	if (!rules)
 		goto put;
 	change->rule = rule;
-	err = set_input(edit, proto, input);
+	err = set_rules(edit, proto, name->hook, rules);
 put:	/* the ruleset has references of its own */
 	kraw_rule_put(rule);
 	return err;
@@ -156,14 +156,9 @@ put:	/* the ruleset has references of its own */
 static int rule_add(struct kraw_edit *edit, const struct kraw_proto *proto,
 		    struct kraw_rule_name *name, struct kraw_change *change)
 {
-	const struct kraw_ruleset *set = proto->input;
+	const struct kraw_ruleset *set = kraw_proto_rules(proto, name->hook);
 	int err;
 
-	if (set && set->count >= KRAW_RULESET_MAX) {
-		NL_SET_ERR_MSG_ATTR(edit->extack, name->nest,
-				    "this protocol has as many rules as there may be");
-		return -ENOSPC;
-	}
 	if (!name->has_pref) {
 		err = kraw_change_default_pref(set ?
 					       set->rules[set->count - 1]->pref :
@@ -182,6 +177,7 @@ static int rule_replace(struct kraw_edit *edit, const struct kraw_proto *proto,
 			struct kraw_rule_name *name,
 			struct kraw_change *change)
 {
+	const struct kraw_ruleset *set = kraw_proto_rules(proto, name->hook);
 	struct kraw_rule_name old = *name;
 	int index, err;
 
@@ -191,14 +187,14 @@ static int rule_replace(struct kraw_edit *edit, const struct kraw_proto *proto,
 	/* With a handle, the preference is the new one. */
 	if (name->has_handle)
 		old.has_pref = false;
-	else if (!kraw_ruleset_has_pref(proto->input, name->pref))
+	else if (!kraw_ruleset_has_pref(set, name->pref))
 		return rule_add(edit, proto, name, change);
-	index = kraw_ruleset_find(proto->input, &old, edit->extack);
+	index = kraw_ruleset_find(set, &old, edit->extack);
 	if (index < 0)
 		return index;
-	name->handle = proto->input->rules[index]->handle;
+	name->handle = set->rules[index]->handle;
 	if (!name->has_pref)
-		name->pref = proto->input->rules[index]->pref;
+		name->pref = set->rules[index]->pref;
 	return rule_put_in(edit, proto, name, index, change);
 }
 
@@ -206,24 +202,40 @@ static int rule_del(struct kraw_edit *edit, const struct kraw_proto *proto,
 		    const struct kraw_rule_name *name,
 		    struct kraw_change *change)
 {
-	struct kraw_ruleset *input = NULL;
+	const struct kraw_ruleset *set = kraw_proto_rules(proto, name->hook);
+	struct kraw_ruleset *rules = NULL;
 	int index, err;
 
 	err = kraw_rule_name_check_old(name, edit->extack);
 	if (err)
 		return err;
-	index = kraw_ruleset_find(kraw_proto_rules(proto, name->hook), name,
-				  edit->extack);
+	index = kraw_ruleset_find(set, name, edit->extack);
 	if (index < 0)
 		return index;
-	change->rule = proto->input->rules[index];
-	if (proto->input->count > 1) {
-		input = kraw_ruleset_splice(proto->input, index,
-					    KRAW_RULESET_NONE, NULL);
-		if (!input)
+	change->rule = set->rules[index];
+	if (set->count > 1) {
+		rules = kraw_ruleset_splice(set, index, KRAW_RULESET_NONE,
+					    NULL);
+		if (!rules)
 			return -ENOMEM;
 	}
-	return set_input(edit, proto, input);
+	return set_rules(edit, proto, name->hook, rules);
+}
+
+/* Those of one hook if the request names one, else of both. */
+static int rule_flush(struct kraw_edit *edit, u8 number,
+		      const struct kraw_rule_name *name)
+{
+	int hook, err = 0;
+
+	for (hook = 1; !err && hook <= KRAW_HOOKS; hook++) {
+		if (name->has_hook && name->hook != hook)
+			continue;
+		if (kraw_proto_rules(edit->new->proto[number], hook))
+			err = set_rules(edit, edit->new->proto[number], hook,
+					NULL);
+	}
+	return err;
 }
 
 static int rule_command(struct kraw_edit *edit, const struct nlattr *nest,
@@ -249,9 +261,7 @@ static int rule_command(struct kraw_edit *edit, const struct nlattr *nest,
 		return rule_del(edit, proto, name, change);
 	default:
 		change->flushed = name;
-		if (!kraw_proto_rules(proto, name->hook))
-			return 0;
-		return set_input(edit, proto, NULL);
+		return rule_flush(edit, name->proto, name);
 	}
 }
 

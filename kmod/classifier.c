@@ -3,11 +3,11 @@
  * The classifier: tuple space search.
  *
  * Matches that fix the same fields in the same way (source and destination of
- * one prefix length each, a device, one value of the payload's first byte or of
- * the TTL) have one *shape* and share one hash table, whose key is those
- * fields. A packet is looked up once in each table: its fields are cut down to
- * the shape, hashed, and the bucket's matches compared. What cannot be hashed,
- * ranges and BPF programs, is checked on these candidates.
+ * one prefix length each, a device, a mark under one mask, one value of the TTL,
+ * ...) have one *shape* and share one hash table, whose key is those fields. A
+ * packet is looked up once in each table: its fields are cut down to the shape,
+ * hashed, and the bucket's matches compared. What cannot be hashed, ranges and
+ * BPF programs, is checked on these candidates.
  *
  * Every match has a rank, its place in the list. A bucket is sorted by rank, so
  * its first fit is its best; tables are visited in the order of the best rank
@@ -15,7 +15,8 @@
  * what was found. So the cost follows the number of shapes, not of matches.
  *
  * Tables, buckets and entries are laid out in three arrays that are filled once
- * and then only read.
+ * and then only read. Filling them takes time in proportion to the number of
+ * matches, and gives up the CPU now and then.
  */
 #include "classifier.h"
 
@@ -24,45 +25,43 @@
 #include <linux/jhash.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
-#include <linux/sort.h>
 #include <linux/string.h>
 #include <net/ipv6.h>
 #include "net.h"
 
-#define NO_ENTRY	U32_MAX
-#define NO_RANK	U32_MAX
+#define NONE	KRAW_CLASSIFIER_NONE
 
-/* The fields that are part of a key. */
-#define HASHED	(KRAW_FIELD_SRC | KRAW_FIELD_DST | KRAW_FIELD_DEV | \
-		 KRAW_FIELD_TTL | KRAW_FIELD_TYPE)
+/* The fields that tell shapes apart, and those that take one byte of a key. */
+#define SHAPED	(KRAW_FIELD_SRC | KRAW_FIELD_DST | KRAW_FIELD_DEV | \
+		 KRAW_FIELD_TTL | KRAW_FIELD_TYPE | KRAW_FIELD_DSCP | \
+		 KRAW_FIELD_MARK | KRAW_FIELD_UID | KRAW_FIELD_FLAGS)
+#define BYTES	(KRAW_FIELD_TTL | KRAW_FIELD_TYPE | KRAW_FIELD_DSCP)
 
-/*
- * What a match fixes, exactly. Keys of one shape have the same unused bytes, all
- * zero, so shapes and keys can be compared and hashed as bytes.
- */
+#define DEV_WORDS	(IFNAMSIZ / sizeof(u32))
+
+/* Without holes, so that shapes can be compared and hashed as bytes. */
 struct shape {
-	u8 fields;	/* bits KRAW_FIELD_*, all of HASHED */
+	u16 fields;	/* bits KRAW_FIELD_*, all of SHAPED */
 	u8 family;	/* of src and dst */
 	u8 src_len;
 	u8 dst_len;
+	u8 zero[3];
+	u32 mark_mask;
 };
 
+/* The fields of a shape, one after the other, the device's name last. */
 struct tuple {
-	__be32 src[4];
-	__be32 dst[4];
-	char dev[IFNAMSIZ];
-	u8 ttl;
-	u8 type;
-	u8 zero[2];
+	u32 words[4 + 4 + 1 + 1 + 1 + DEV_WORDS];
+	u32 count;
 };
 
-/* A match in its bucket. */
+/* A match, at the index that is its rank. */
 struct entry {
 	const struct kraw_match *match;
-	u32 rank;
 	u32 hash;	/* of its key */
-	u32 next;	/* the next one by rank in this bucket, or NO_ENTRY */
+	u32 next;	/* the next one by rank in this bucket, or NONE */
 };
 
 /**
@@ -87,8 +86,8 @@ struct table {
  * @tables_count: number of tables
  * @count:	number of matches
  * @tables:	by their best rank
- * @buckets:	of all tables: an entry each, or NO_ENTRY
- * @entries:	of all tables
+ * @buckets:	of all tables: an entry each, or NONE
+ * @entries:	of all tables, by rank
  */
 struct kraw_classifier {
 	u16 fields;
@@ -99,82 +98,118 @@ struct kraw_classifier {
 	struct entry *entries;
 };
 
-static bool one_value(u8 min, u8 max)
-{
-	return min == max;
-}
-
 static struct shape shape_of(const struct kraw_match *m)
 {
 	struct shape shape = {};
 
-	shape.fields = m->fields & HASHED;
+	BUILD_BUG_ON(sizeof(shape) != 12);
+	shape.fields = m->fields & SHAPED;
 	/* A range has no key: it is checked on the candidates. */
-	if (!one_value(m->ttl_min, m->ttl_max))
+	if (m->ttl_min != m->ttl_max)
 		shape.fields &= ~KRAW_FIELD_TTL;
-	if (!one_value(m->type_min, m->type_max))
+	if (m->type_min != m->type_max)
 		shape.fields &= ~KRAW_FIELD_TYPE;
+	if (m->uid_min != m->uid_max)
+		shape.fields &= ~KRAW_FIELD_UID;
 	if (m->fields & (KRAW_FIELD_SRC | KRAW_FIELD_DST))
 		shape.family = m->family;
 	if (m->fields & KRAW_FIELD_SRC)
 		shape.src_len = m->src_len;
 	if (m->fields & KRAW_FIELD_DST)
 		shape.dst_len = m->dst_len;
+	if (m->fields & KRAW_FIELD_MARK)
+		shape.mark_mask = m->mark_mask;
 	return shape;
 }
 
-static void cut(__be32 *to, const __be32 *addr, u8 family, u8 len)
+static u32 shape_hash(const struct shape *shape)
 {
-	if (family == KRAW_IPV4)
-		to[0] = addr[0] & inet_make_mask(len);
-	else
-		ipv6_addr_prefix((struct in6_addr *)to,
-				 (const struct in6_addr *)addr, len);
+	return jhash(shape, sizeof(*shape), 0);
+}
+
+static void key_add(struct tuple *key, u32 word)
+{
+	key->words[key->count++] = word;
+}
+
+static void key_add_prefix(struct tuple *key, const __be32 *addr, u8 len)
+{
+	for (; len >= 32; len -= 32)
+		key_add(key, (__force u32)*addr++);
+	if (len)
+		key_add(key, (__force u32)(*addr & inet_make_mask(len)));
+}
+
+static void key_add_bytes(struct tuple *key, u16 fields, u8 ttl, u8 type, u8 dscp)
+{
+	u32 word = 0;
+
+	if (!(fields & BYTES))
+		return;
+	if (fields & KRAW_FIELD_TTL)
+		word = ttl;
+	if (fields & KRAW_FIELD_TYPE)
+		word |= type << 8;
+	if (fields & KRAW_FIELD_DSCP)
+		word |= dscp << 16;
+	key_add(key, word);
+}
+
+/* Without the device's name, which comes behind all that this adds. */
+static void packet_key(struct tuple *key, const struct shape *shape,
+		       const struct kraw_packet *p)
+{
+	u16 fields = shape->fields;
+
+	key->count = 0;
+	if (fields & KRAW_FIELD_SRC)
+		key_add_prefix(key, p->src, shape->src_len);
+	if (fields & KRAW_FIELD_DST)
+		key_add_prefix(key, p->dst, shape->dst_len);
+	key_add_bytes(key, fields, p->ttl, p->type, p->dscp);
+	if (fields & KRAW_FIELD_MARK)
+		key_add(key, p->mark & shape->mark_mask);
+	if (fields & KRAW_FIELD_UID)
+		key_add(key, p->uid);
 }
 
 static u32 key_hash(const struct tuple *key)
 {
-	return jhash2((const u32 *)key, sizeof(*key) / sizeof(u32), 0);
+	return jhash2(key->words, key->count, 0);
 }
 
+/* The hash of @key with a device's name behind it, padded with zeroes. */
+static u32 key_hash_dev(struct tuple *key, const char *dev)
+{
+	BUILD_BUG_ON(IFNAMSIZ % sizeof(u32));
+	strscpy_pad((char *)&key->words[key->count], dev, IFNAMSIZ);
+	return jhash2(key->words, key->count + DEV_WORDS, 0);
+}
+
+/* As the key of a packet that has just the values of the match. */
 static u32 match_hash(const struct kraw_match *m, const struct shape *shape)
 {
-	struct tuple key = {};
+	const struct kraw_packet like = {
+		.src = m->src, .dst = m->dst, .ttl = m->ttl_min,
+		.type = m->type_min, .dscp = m->dscp, .mark = m->mark,
+		.uid = m->uid_min,
+	};
+	struct tuple key;
 
-	BUILD_BUG_ON(sizeof(key) % sizeof(u32));
-	if (shape->fields & KRAW_FIELD_SRC)
-		memcpy(key.src, m->src, sizeof(key.src));
-	if (shape->fields & KRAW_FIELD_DST)
-		memcpy(key.dst, m->dst, sizeof(key.dst));
-	if (shape->fields & KRAW_FIELD_DEV)
-		memcpy(key.dev, m->dev, sizeof(key.dev));
-	if (shape->fields & KRAW_FIELD_TTL)
-		key.ttl = m->ttl_min;
-	if (shape->fields & KRAW_FIELD_TYPE)
-		key.type = m->type_min;
-	return key_hash(&key);
+	packet_key(&key, shape, &like);
+	return shape->fields & KRAW_FIELD_DEV ? key_hash_dev(&key, m->dev) :
+						key_hash(&key);
 }
 
-/* The key of a packet in a table, but for the device's name. */
-static bool packet_key(struct tuple *key, const struct shape *shape,
-		       const struct kraw_packet *p)
+/* Whether a table can have any match for a packet. */
+static bool possible(const struct shape *shape, const struct kraw_packet *p)
 {
 	if (shape->fields & (KRAW_FIELD_SRC | KRAW_FIELD_DST) &&
 	    shape->family != p->family)
 		return false;
-	memset(key, 0, sizeof(*key));
-	if (shape->fields & KRAW_FIELD_SRC)
-		cut(key->src, p->src, p->family, shape->src_len);
-	if (shape->fields & KRAW_FIELD_DST)
-		cut(key->dst, p->dst, p->family, shape->dst_len);
-	if (shape->fields & KRAW_FIELD_TTL)
-		key->ttl = p->ttl;
-	if (shape->fields & KRAW_FIELD_TYPE) {
-		if (p->type < 0)
-			return false;
-		key->type = p->type;
-	}
-	return true;
+	if (shape->fields & KRAW_FIELD_FLAGS & ~p->is)
+		return false;
+	return !(shape->fields & KRAW_FIELD_TYPE) || p->type >= 0;
 }
 
 static bool prefix_match(u8 family, const __be32 *prefix, u8 len,
@@ -192,6 +227,19 @@ static bool dev_match(const char *name, const char *const dev[2])
 	       (dev[1] && !strncmp(name, dev[1], IFNAMSIZ));
 }
 
+/* The fields that most matches do not have. */
+static bool rare_fits(const struct kraw_match *m, const struct kraw_packet *p)
+{
+	if (m->fields & KRAW_FIELD_FLAGS & ~p->is)
+		return false;
+	if (m->fields & KRAW_FIELD_DSCP && p->dscp != m->dscp)
+		return false;
+	if (m->fields & KRAW_FIELD_MARK && (p->mark & m->mark_mask) != m->mark)
+		return false;
+	return !(m->fields & KRAW_FIELD_UID) ||
+	       (p->uid >= m->uid_min && p->uid <= m->uid_max);
+}
+
 /* All of a match, the dearest last. Equal hashes promise nothing yet. */
 static bool fits(const struct kraw_match *m, const struct kraw_packet *p)
 {
@@ -204,6 +252,8 @@ static bool fits(const struct kraw_match *m, const struct kraw_packet *p)
 	if (m->fields & KRAW_FIELD_DST &&
 	    !prefix_match(m->family, m->dst, m->dst_len, p->dst))
 		return false;
+	if (!(m->fields & ~(KRAW_FIELD_SRC | KRAW_FIELD_DST)))
+		return true;
 	if (m->fields & KRAW_FIELD_TTL &&
 	    (p->ttl < m->ttl_min || p->ttl > m->ttl_max))
 		return false;
@@ -213,44 +263,44 @@ static bool fits(const struct kraw_match *m, const struct kraw_packet *p)
 	if (m->fields & KRAW_FIELD_TYPE &&
 	    (p->type < m->type_min || p->type > m->type_max))
 		return false;
+	if (!rare_fits(m, p))
+		return false;
 	if (m->fields & KRAW_FIELD_DEV && !dev_match(m->dev, p->dev))
 		return false;
 	return !(m->fields & KRAW_FIELD_BPF) ||
 	       bpf_prog_run_save_cb(m->prog, (struct sk_buff *)p->skb);
 }
 
-/* The best entry of a bucket that fits and is better than rank @best. */
-static const struct entry *search(const struct kraw_classifier *classifier,
-				  const struct table *table, u32 hash, u32 best,
-				  const struct kraw_packet *p)
+/* The best rank of a bucket that fits, from @from on and below @end, or @end. */
+static u32 search(const struct kraw_classifier *classifier,
+		  const struct table *table, u32 hash, u32 from, u32 end,
+		  const struct kraw_packet *p)
 {
 	u32 i = classifier->buckets[table->bucket + (hash & table->mask)];
 
-	for (; i != NO_ENTRY; i = classifier->entries[i].next) {
+	/* NONE is above every end. */
+	for (; i < end; i = classifier->entries[i].next) {
 		const struct entry *entry = &classifier->entries[i];
 
-		if (entry->rank >= best)
-			return NULL;
-		if (entry->hash == hash && fits(entry->match, p))
-			return entry;
+		if (entry->hash == hash && i >= from && fits(entry->match, p))
+			return i;
 	}
-	return NULL;
+	return end;
 }
 
 /**
  * kraw_classifier_lookup - find the first match
  * @classifier:	held by RCU or by a reference
  * @packet:	with everything that kraw_classifier_fields() asks for
+ * @from:	matches before this one do not count
  *
- * Context: bottom halves off. Returns one of the matches the classifier was
- * built from, or NULL.
+ * Context: bottom halves off. Returns the index of the match in the list that
+ * the classifier was built from, or KRAW_CLASSIFIER_NONE.
  */
-const struct kraw_match *
-kraw_classifier_lookup(const struct kraw_classifier *classifier,
-		       const struct kraw_packet *packet)
+u32 kraw_classifier_lookup(const struct kraw_classifier *classifier,
+			   const struct kraw_packet *packet, u32 from)
 {
-	const struct entry *entry, *found = NULL;
-	u32 best = NO_RANK, t;
+	u32 best = NONE, t;
 	struct tuple key;
 	int dev;
 
@@ -259,27 +309,23 @@ kraw_classifier_lookup(const struct kraw_classifier *classifier,
 
 		if (table->best >= best)
 			break;
-		if (!packet_key(&key, &table->shape, packet))
+		if (!possible(&table->shape, packet))
 			continue;
-		/* A port of a VRF is known by two names. */
-		for (dev = 0; dev < 2; dev++) {
-			if (table->shape.fields & KRAW_FIELD_DEV) {
-				if (!packet->dev[dev])
-					continue;
-				strscpy_pad(key.dev, packet->dev[dev],
-					    sizeof(key.dev));
-			} else if (dev) {
-				break;
-			}
-			entry = search(classifier, table, key_hash(&key), best,
-				       packet);
-			if (entry) {
-				found = entry;
-				best = entry->rank;
-			}
+		packet_key(&key, &table->shape, packet);
+		if (!(table->shape.fields & KRAW_FIELD_DEV)) {
+			best = search(classifier, table, key_hash(&key), from,
+				      best, packet);
+			continue;
 		}
+		/* A port of a VRF is known by two names. */
+		for (dev = 0; dev < 2; dev++)
+			if (packet->dev[dev])
+				best = search(classifier, table,
+					      key_hash_dev(&key,
+							   packet->dev[dev]),
+					      from, best, packet);
 	}
-	return found ? found->match : NULL;
+	return best;
 }
 
 /* Only when no reader can hold it any more. */
@@ -299,97 +345,99 @@ u16 kraw_classifier_fields(const struct kraw_classifier *classifier)
 	return classifier->fields;
 }
 
-/* By shape, then by rank: so a shape's entries are neighbours. */
-static int entry_cmp(const void *left, const void *right)
+static void breathe(u32 i)
 {
-	const struct entry *a = left, *b = right;
-	struct shape shape_a = shape_of(a->match);
-	struct shape shape_b = shape_of(b->match);
-	int cmp = memcmp(&shape_a, &shape_b, sizeof(shape_a));
-
-	if (cmp)
-		return cmp;
-	return a->rank < b->rank ? -1 : 1;
+	if (!(i % 1024))
+		cond_resched();
 }
 
-static int table_cmp(const void *left, const void *right)
+/*
+ * Numbers the shapes in the order of their coming: entry->hash becomes the
+ * number of its match's shape. Returns the number of shapes. A shape is found
+ * again by its first entry, in @buckets and along entry->next.
+ */
+static u32 shapes_number(struct kraw_classifier *classifier, u32 *buckets,
+			 u32 mask)
 {
-	const struct table *a = left, *b = right;
+	struct entry *entries = classifier->entries;
+	u32 i, j, shapes = 0;
 
-	return a->best < b->best ? -1 : 1;
+	memset32(buckets, NONE, mask + 1);
+	for (i = 0; i < classifier->count; i++) {
+		struct shape shape = shape_of(entries[i].match), other;
+		u32 *bucket = &buckets[shape_hash(&shape) & mask];
+
+		for (j = *bucket; j != NONE; j = entries[j].next) {
+			other = shape_of(entries[j].match);
+			if (!memcmp(&shape, &other, sizeof(shape)))
+				break;
+		}
+		if (j == NONE) {
+			entries[i].next = *bucket;
+			*bucket = i;
+			entries[i].hash = shapes++;
+		} else {
+			entries[i].hash = entries[j].hash;
+		}
+		breathe(i);
+	}
+	return shapes;
 }
 
-static bool same_shape(const struct kraw_match *a, const struct kraw_match *b)
-{
-	struct shape shape_a = shape_of(a);
-	struct shape shape_b = shape_of(b);
-
-	return !memcmp(&shape_a, &shape_b, sizeof(shape_a));
-}
-
-/* Splits the sorted entries into tables. Returns the number of buckets needed. */
+/* The tables of the numbered shapes. Returns the number of buckets needed. */
 static u32 tables_fill(struct kraw_classifier *classifier)
 {
-	struct table *table = NULL;
 	u32 i, buckets = 0;
 
 	for (i = 0; i < classifier->count; i++) {
-		const struct entry *entry = &classifier->entries[i];
+		struct entry *entry = &classifier->entries[i];
+		struct table *table = &classifier->tables[entry->hash];
 
-		if (!table || !same_shape(entry[-1].match, entry->match)) {
-			if (table)
-				buckets += roundup_pow_of_two(table->count);
-			table = &classifier->tables[classifier->tables_count++];
+		if (!table->count++) {
 			table->shape = shape_of(entry->match);
-			table->best = entry->rank;
-			table->count = 0;
-			table->bucket = buckets;
+			table->best = i;
 		}
-		table->count++;
-		table->mask = roundup_pow_of_two(table->count) - 1;
 	}
-	return table ? buckets + table->mask + 1 : 0;
+	for (i = 0; i < classifier->tables_count; i++) {
+		struct table *table = &classifier->tables[i];
+
+		table->bucket = buckets;
+		table->mask = roundup_pow_of_two(table->count) - 1;
+		buckets += table->mask + 1;
+	}
+	return buckets;
 }
 
 /* Puts the entries into their buckets: from the back, so the best come first. */
 static void buckets_fill(struct kraw_classifier *classifier)
 {
-	u32 t, i = classifier->count;
+	u32 i = classifier->count;
 
-	for (t = classifier->tables_count; t--; ) {
-		const struct table *table = &classifier->tables[t];
-		u32 left;
+	while (i--) {
+		struct entry *entry = &classifier->entries[i];
+		const struct table *table = &classifier->tables[entry->hash];
+		u32 *bucket;
 
-		for (left = table->count; left--; ) {
-			struct entry *entry = &classifier->entries[--i];
-			u32 *bucket;
-
-			entry->hash = match_hash(entry->match, &table->shape);
-			bucket = &classifier->buckets[table->bucket +
-						      (entry->hash & table->mask)];
-			entry->next = *bucket;
-			*bucket = i;
-		}
+		entry->hash = match_hash(entry->match, &table->shape);
+		bucket = &classifier->buckets[table->bucket +
+					      (entry->hash & table->mask)];
+		entry->next = *bucket;
+		*bucket = i;
+		breathe(i);
 	}
-}
-
-static u32 shapes_count(const struct kraw_classifier *classifier)
-{
-	u32 i, shapes = 0;
-
-	for (i = 0; i < classifier->count; i++)
-		shapes += !i || !same_shape(classifier->entries[i - 1].match,
-					    classifier->entries[i].match);
-	return shapes;
 }
 
 static int fill(struct kraw_classifier *classifier)
 {
-	u32 buckets;
+	u32 mask = roundup_pow_of_two(classifier->count) - 1;
+	u32 *scratch, buckets;
 
-	sort(classifier->entries, classifier->count, sizeof(struct entry),
-	     entry_cmp, NULL);
-	classifier->tables = kvcalloc(shapes_count(classifier),
+	scratch = kvmalloc_array(mask + 1, sizeof(u32), GFP_KERNEL);
+	if (!scratch)
+		return -ENOMEM;
+	classifier->tables_count = shapes_number(classifier, scratch, mask);
+	kvfree(scratch);
+	classifier->tables = kvcalloc(classifier->tables_count,
 				      sizeof(struct table), GFP_KERNEL_ACCOUNT);
 	if (!classifier->tables)
 		return -ENOMEM;
@@ -398,18 +446,15 @@ static int fill(struct kraw_classifier *classifier)
 					     GFP_KERNEL_ACCOUNT);
 	if (!classifier->buckets)
 		return -ENOMEM;
-	memset32(classifier->buckets, NO_ENTRY, buckets);
+	memset32(classifier->buckets, NONE, buckets);
 	buckets_fill(classifier);
-	/* The entries keep their places: tables are visited by their best. */
-	sort(classifier->tables, classifier->tables_count,
-	     sizeof(struct table), table_cmp, NULL);
 	return 0;
 }
 
 /**
  * kraw_classifier_build - build the structure for a list of matches
  * @matches:	first match wins; they must outlive the classifier
- * @count:	their number, not 0
+ * @count:	their number, not 0 and below KRAW_CLASSIFIER_NONE
  *
  * Returns the classifier, or NULL without memory. May sleep.
  */
@@ -429,7 +474,6 @@ kraw_classifier_build(const struct kraw_match *const *matches, u32 count)
 		goto err;
 	for (i = 0; i < count; i++) {
 		classifier->entries[i].match = matches[i];
-		classifier->entries[i].rank = i;
 		classifier->fields |= matches[i]->fields;
 	}
 	if (fill(classifier))

@@ -20,6 +20,17 @@ struct sk_buff;
 #define KRAW_FIELD_LEN	BIT(4)
 #define KRAW_FIELD_TYPE	BIT(5)
 #define KRAW_FIELD_BPF	BIT(6)
+#define KRAW_FIELD_DSCP	BIT(7)
+#define KRAW_FIELD_MARK	BIT(8)
+#define KRAW_FIELD_UID	BIT(9)
+/* These have no value: the packet is such a one. */
+#define KRAW_FIELD_FRAGMENT	BIT(10)
+#define KRAW_FIELD_HDRINCL	BIT(11)
+#define KRAW_FIELD_SPOOFED	BIT(12)
+#define KRAW_FIELD_FLAGS	(KRAW_FIELD_FRAGMENT | KRAW_FIELD_HDRINCL | \
+				 KRAW_FIELD_SPOOFED)
+
+#define KRAW_CLASSIFIER_NONE	U32_MAX	/* no match */
 
 /**
  * struct kraw_match - what a packet must be like; unused fields are zero
@@ -31,12 +42,17 @@ struct sk_buff;
  * @ttl_max:	...
  * @type_min:	first byte of the payload, both ends included
  * @type_max:	...
+ * @dscp:	DS field without the ECN bits, 0 to 63
+ * @mark:	the packet's mark under @mark_mask, no bits outside of it
+ * @mark_mask:	not 0 with KRAW_FIELD_MARK
+ * @uid_min:	owner of the sending socket, both ends included
+ * @uid_max:	...
  * @len_min:	bytes of the datagram with its IP header, both ends included
  * @len_max:	...
  * @src:	network byte order, no bits below the prefix; IPv4 in the first word
  * @dst:	...
- * @dev:	name of the input device, or of the VRF that it belongs to, padded
- *		with zeroes
+ * @dev:	name of the input device, or of the VRF that it belongs to, or of
+ *		the output device, padded with zeroes
  * @prog:	sees the packet from its IP header on, matches unless it returns 0;
  *		stays the last: what is before it can be compared as bytes
  */
@@ -49,6 +65,11 @@ struct kraw_match {
 	u8 ttl_max;
 	u8 type_min;
 	u8 type_max;
+	u8 dscp;
+	u32 mark;
+	u32 mark_mask;
+	u32 uid_min;
+	u32 uid_max;
 	u32 len_min;
 	u32 len_max;
 	__be32 src[4];
@@ -60,19 +81,28 @@ struct kraw_match {
 /**
  * struct kraw_packet - what a match can ask of a packet, gathered once
  * @skb:	data at the IP header
+ * @is:		bits of KRAW_FIELD_FLAGS
  * @family:	enum kraw_family
  * @ttl:	TTL or hop limit
  * @type:	first byte of the payload, -1 if there is none
  * @len:	bytes, with the IP header
  * @src:	as in the IP header
  * @dst:	...
- * @dev:	names of the input device and of its VRF; NULL: none
+ * @dscp:	DS field without the ECN bits
+ * @mark:	...
+ * @uid:	owner of the sending socket
+ * @dev:	names of the input device and of its VRF, or of the output device;
+ *		NULL: none
  */
 struct kraw_packet {
 	const struct sk_buff *skb;
+	u16 is;
 	u8 family;
 	u8 ttl;
+	u8 dscp;
 	s16 type;
+	u32 mark;
+	u32 uid;
 	u32 len;
 	const __be32 *src;
 	const __be32 *dst;
@@ -85,8 +115,7 @@ struct kraw_classifier *
 kraw_classifier_build(const struct kraw_match *const *matches, u32 count);
 void kraw_classifier_free(struct kraw_classifier *classifier);
 u16 kraw_classifier_fields(const struct kraw_classifier *classifier);
-const struct kraw_match *
-kraw_classifier_lookup(const struct kraw_classifier *classifier,
-		       const struct kraw_packet *packet);
+u32 kraw_classifier_lookup(const struct kraw_classifier *classifier,
+			   const struct kraw_packet *packet, u32 from);
 
 #endif /* _KRAW_CLASSIFIER_H */

@@ -11,12 +11,18 @@
 #include "config.h"
 
 #include <linux/lockdep.h>
+#include <linux/moduleparam.h>
 #include <linux/netlink.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include "input.h"
 #include "proto.h"
 #include "slot.h"
+#include "text.h"
+
+static unsigned int rules_max = 1048576;
+module_param(rules_max, uint, 0644);
+MODULE_PARM_DESC(rules_max, "rules that a network namespace may have");
 
 /* The configuration of a namespace that was never configured. */
 static struct kraw_config nothing = { .generation = 1 };
@@ -157,17 +163,41 @@ static u8 families(const struct kraw_config *config)
 	return families;
 }
 
+static u32 rules_count(const struct kraw_config *config)
+{
+	u32 count = 0;
+	int i;
+
+	for (i = 0; i < KRAW_PROTOCOLS; i++)
+		count += kraw_proto_rules_count(config->proto[i]);
+	return count;
+}
+
+/* More rules only up to the maximum, which may have been lowered since. */
+static int rules_check(const struct kraw_edit *edit)
+{
+	u32 count = rules_count(edit->new), max = READ_ONCE(rules_max);
+
+	if (count <= max || count <= rules_count(edit->old))
+		return 0;
+	kraw_text_refuse(edit->extack, NULL,
+			 "too many rules for this namespace: the module parameter rules_max allows %u",
+			 max);
+	return -ENOSPC;
+}
+
 /**
  * kraw_edit_check - see whether an edit could be committed now
  * @edit:	under way; goes on
  *
- * Changes nothing. Returns 0, -EPERM (a claim is not the sender's to make) or
- * -EBUSY (somebody else has the slot).
+ * Changes nothing. Returns 0, -ENOSPC (too many rules), -EPERM (a claim is not
+ * the sender's to make) or -EBUSY (somebody else has the slot).
  */
 int kraw_edit_check(struct kraw_edit *edit)
 {
-	int i, err = 0;
+	int i, err;
 
+	err = rules_check(edit);
 	for (i = 0; !err && i < KRAW_PROTOCOLS; i++)
 		err = slots_ask(edit, i, kraw_slot_check);
 	return err;
@@ -195,7 +225,7 @@ int kraw_edit_handle(struct kraw_edit *edit, u32 *handle)
  * kraw_edit_commit - put an edit in force
  * @edit:	under way; both configurations can be read until kraw_edit_end()
  *
- * Returns 0, or with nothing changed: -EPERM, -EBUSY, -ENOMEM.
+ * Returns 0, or with nothing changed: -ENOSPC, -EPERM, -EBUSY, -ENOMEM.
  */
 int kraw_edit_commit(struct kraw_edit *edit)
 {
@@ -203,6 +233,9 @@ int kraw_edit_commit(struct kraw_edit *edit)
 	int i, err;
 
 	edit->new->families = families(edit->new);
+	err = rules_check(edit);
+	if (err)
+		return err;
 	err = slots_take(edit);
 	if (err)
 		return err;

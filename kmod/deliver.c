@@ -330,16 +330,18 @@ static const u8 verdict_counter[KRAW_VERDICT_MAX + 1] = {
  * kraw_deliver - carry a verdict out
  * @net:	the namespace
  * @proto:	the packet's protocol, managed
- * @verdict:	enum kraw_verdict, one for input
+ * @decision:	its verdict is one for input
  * @family:	the packet's
  * @skb:	data at the IP header, the transport header set
  *
  * Returns a netfilter verdict: after NF_STOLEN the packet is consumed.
  */
 unsigned int kraw_deliver(struct net *net, const struct kraw_proto *proto,
-			  u8 verdict, enum kraw_family family,
-			  struct sk_buff *skb)
+			  const struct kraw_decision *decision,
+			  enum kraw_family family, struct sk_buff *skb)
 {
+	u8 verdict = decision->verdict;
+
 	kraw_stats_inc(proto->stats, family, verdict_counter[verdict]);
 	switch (verdict) {
 	case KRAW_VERDICT_ALL:

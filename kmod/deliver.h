@@ -5,12 +5,13 @@
 
 #include "net.h"
 
+struct kraw_decision;
 struct kraw_proto;
 struct sk_buff;
 
 unsigned int kraw_deliver(struct net *net, const struct kraw_proto *proto,
-			  u8 verdict, enum kraw_family family,
-			  struct sk_buff *skb);
+			  const struct kraw_decision *decision,
+			  enum kraw_family family, struct sk_buff *skb);
 int kraw_deliver_exthdr(struct net *net, struct sk_buff *skb, u8 nexthdr);
 
 #endif /* _KRAW_DELIVER_H */

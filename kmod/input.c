@@ -19,6 +19,7 @@
 #include "classifier.h"
 #include "config.h"
 #include "deliver.h"
+#include "packet.h"
 #include "proto.h"
 #include "rule.h"
 #include "ruleset.h"
@@ -33,69 +34,38 @@ static const struct kraw_proto *managed(const struct kraw_config *config,
 	return proto && proto->families & BIT(family) ? proto : NULL;
 }
 
-/* The input device, and for a port of a VRF the port: skb->dev is the VRF. */
-static void packet_devices(struct kraw_packet *packet, struct net *net,
-			   enum kraw_family family)
+static const struct kraw_decision *classify(struct net *net,
+					    const struct kraw_proto *proto,
+					    enum kraw_family family,
+					    const struct sk_buff *skb)
 {
-	const struct sk_buff *skb = packet->skb;
-	int sdif = family == KRAW_IPV4 ? inet_sdif(skb) : inet6_sdif(skb);
-	const struct net_device *port;
-
-	packet->dev[0] = skb->dev->name;
-	packet->dev[1] = NULL;
-	if (!sdif)
-		return;
-	port = dev_get_by_index_rcu(net, sdif);
-	if (port)
-		packet->dev[1] = port->name;
-}
-
-static u8 classify(struct net *net, const struct kraw_proto *proto,
-		   enum kraw_family family, const struct sk_buff *skb)
-{
-	struct kraw_packet packet = {
-		.skb = skb, .family = family, .len = skb->len, .type = -1,
-	};
+	const struct kraw_ruleset *rules;
 	const struct kraw_rule *rule;
-	const u8 *type;
+	struct kraw_packet packet;
 	u16 fields;
-	u8 buf;
 
-	if (!proto->input)
-		return proto->deliver;
-	if (family == KRAW_IPV4) {
-		packet.src = &ip_hdr(skb)->saddr;
-		packet.dst = &ip_hdr(skb)->daddr;
-		packet.ttl = ip_hdr(skb)->ttl;
-	} else {
-		packet.src = ipv6_hdr(skb)->saddr.s6_addr32;
-		packet.dst = ipv6_hdr(skb)->daddr.s6_addr32;
-		packet.ttl = ipv6_hdr(skb)->hop_limit;
-	}
-	fields = kraw_ruleset_fields(proto->input);
-	if (fields & KRAW_FIELD_TYPE) {
-		type = skb_header_pointer(skb, skb_transport_offset(skb),
-					  sizeof(buf), &buf);
-		if (type)
-			packet.type = *type;
-	}
+	rules = kraw_proto_rules(proto, KRAW_HOOK_INPUT);
+	if (!rules)
+		return &proto->deliver;
+	fields = kraw_ruleset_fields(rules);
+	kraw_packet_read(&packet, family, skb, fields);
 	if (fields & KRAW_FIELD_DEV)
-		packet_devices(&packet, net, family);
-	rule = kraw_ruleset_lookup(proto->input, &packet);
+		kraw_packet_devices(&packet, net);
+	rule = kraw_ruleset_lookup(rules, &packet);
 	if (!rule)
-		return proto->deliver;
+		return &proto->deliver;
 	kraw_rule_count(rule, packet.len);
-	return rule->verdict;
+	return &rule->decision;
 }
 
 static unsigned int decide(struct net *net, const struct kraw_proto *proto,
 			   enum kraw_family family, struct sk_buff *skb)
 {
-	u8 verdict;
+	const struct kraw_decision *decision;
 
 	kraw_stats_inc(proto->stats, family, KRAW_STATS_A_SEEN);
-	verdict = classify(net, proto, family, skb);
-	return kraw_deliver(net, proto, verdict, family, skb);
+	decision = classify(net, proto, family, skb);
+	return kraw_deliver(net, proto, decision, family, skb);
 }
 
 static unsigned int kraw_input4(void *priv, struct sk_buff *skb,

@@ -13,6 +13,7 @@
 #include "input.h"
 #include "net.h"
 #include "netlink.h"
+#include "rule.h"
 #include "text.h"
 #include "uapi/linux/kraw.h"
 
@@ -53,9 +54,12 @@ static int __init kraw_init(void)
 {
 	int err;
 
-	err = kraw_config_init();
+	err = kraw_rule_init();
 	if (err)
 		return err;
+	err = kraw_config_init();
+	if (err)
+		goto err_rule;
 	err = register_pernet_subsys(&net_ops);
 	if (err)
 		goto err_config;
@@ -68,6 +72,8 @@ err_net:
 	unregister_pernet_subsys(&net_ops);
 err_config:
 	kraw_config_exit();
+err_rule:
+	kraw_rule_exit();
 	return err;
 }
 
@@ -76,6 +82,7 @@ static void __exit kraw_exit(void)
 	kraw_netlink_exit();
 	unregister_pernet_subsys(&net_ops);
 	kraw_config_exit();
+	kraw_rule_exit();
 	kraw_text_exit();
 }
 

@@ -313,6 +313,15 @@ static int cmd_rule_get(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
+/* A dump goes through the rulesets by protocol, then hook; NULL: none there. */
+static const struct kraw_ruleset *dump_ruleset(const struct kraw_config *config,
+					       int i)
+{
+	const struct kraw_proto *proto = config->proto[i / KRAW_HOOKS];
+
+	return proto ? kraw_proto_rules(proto, i % KRAW_HOOKS + 1) : NULL;
+}
+
 /*
  * A rule with a long program does not fit into the usual dump message. The
  * size is only raised where there is one: readers with a small buffer lose
@@ -321,29 +330,31 @@ static int cmd_rule_get(struct sk_buff *skb, struct genl_info *info)
 static int dump_rule_start(struct netlink_callback *cb)
 {
 	const struct kraw_config *config;
+	const struct kraw_ruleset *set;
 	u16 insns_max = 0;
-	int number;
+	int i;
 
 	rcu_read_lock();
 	config = rcu_dereference(kraw_net(sock_net(cb->skb->sk))->config);
-	for (number = 0; number < KRAW_PROTOCOLS; number++)
-		if (config->proto[number] && config->proto[number]->input)
-			insns_max = max(insns_max,
-					config->proto[number]->input->insns_max);
+	for (i = 0; i < KRAW_PROTOCOLS * KRAW_HOOKS; i++) {
+		set = dump_ruleset(config, i);
+		if (set)
+			insns_max = max(insns_max, set->insns_max);
+	}
 	rcu_read_unlock();
 	if (insns_max + RULE_REST > NLMSG_GOODSIZE)
 		cb->min_dump_alloc = insns_max + RULE_REST;
 	return 0;
 }
 
-static bool rule_dump_skips(const struct kraw_rule_name *filter, int number)
+static bool rule_dump_skips(const struct kraw_rule_name *filter, int i)
 {
-	return (filter->has_proto && filter->proto != number) ||
-	       (filter->has_hook && filter->hook == KRAW_HOOK_OUTPUT);
+	return (filter->has_proto && filter->proto != i / KRAW_HOOKS) ||
+	       (filter->has_hook && filter->hook != i % KRAW_HOOKS + 1);
 }
 
 /*
- * The cursor is a protocol and an index in its ruleset. If something changes
+ * The cursor is a ruleset and an index in it. If something changes
  * meanwhile the index may miss its rule: the generation in cb->seq tells.
  */
 static int dump_rule(struct sk_buff *msg, struct netlink_callback *cb)
@@ -354,7 +365,7 @@ static int dump_rule(struct sk_buff *msg, struct netlink_callback *cb)
 	const struct kraw_config *config;
 	const struct kraw_ruleset *set;
 	unsigned long index;
-	int number, err;
+	int i, err;
 
 	if (nest) {
 		err = kraw_rule_name_parse(&filter, nest, cb->extack);
@@ -371,11 +382,10 @@ static int dump_rule(struct sk_buff *msg, struct netlink_callback *cb)
 	cb->seq = config->generation;
 	object.generation = config->generation;
 	index = cb->args[1];
-	for (number = cb->args[0]; number < KRAW_PROTOCOLS; number++) {
-		set = config->proto[number] ? config->proto[number]->input :
-					      NULL;
-		if (rule_dump_skips(&filter, number))
+	for (i = cb->args[0]; i < KRAW_PROTOCOLS * KRAW_HOOKS; i++) {
+		if (rule_dump_skips(&filter, i))
 			continue;
+		set = dump_ruleset(config, i);
 		for (; set && index < set->count; index++) {
 			object.rule = set->rules[index];
 			if (message_fill(msg, NETLINK_CB(cb->skb).portid,
@@ -387,10 +397,12 @@ static int dump_rule(struct sk_buff *msg, struct netlink_callback *cb)
 	}
 full:
 	rcu_read_unlock();
-	cb->args[0] = number;
+	cb->args[0] = i;
 	cb->args[1] = index;
 	/* Nothing fits into an empty message: better an error than for ever. */
-	return msg->len || number == KRAW_PROTOCOLS ? msg->len : -EMSGSIZE;
+	if (!msg->len && i < KRAW_PROTOCOLS * KRAW_HOOKS)
+		return -EMSGSIZE;
+	return msg->len;
 }
 
 static int cmd_config_get(struct sk_buff *skb, struct genl_info *info)

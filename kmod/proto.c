@@ -22,6 +22,8 @@ const struct nla_policy kraw_proto_policy[KRAW_PROTO_A_MAX + 1] = {
 	[KRAW_PROTO_A_DELIVER]	= NLA_POLICY_RANGE(NLA_U8, KRAW_VERDICT_ALL,
 						   KRAW_VERDICT_MAX),
 	[KRAW_PROTO_A_UNREACH]	= NLA_POLICY_MAX(NLA_U8, KRAW_UNREACH_MAX),
+	[KRAW_PROTO_A_ONE_BY]	= NLA_POLICY_MAX(NLA_U8, KRAW_ONE_BY_MAX),
+	[KRAW_PROTO_A_ONE_REUSEPORT] = { .type = NLA_FLAG },
 };
 
 const struct nla_policy kraw_proto_name_policy[KRAW_PROTO_A_NUMBER + 1] = {
@@ -108,8 +110,6 @@ static int parse(struct kraw_proto *proto, const struct nlattr *nest,
 		proto->families = nla_get_u8(tb[KRAW_PROTO_A_FAMILIES]);
 	if (tb[KRAW_PROTO_A_CLAIM])
 		proto->claim = nla_get_u8(tb[KRAW_PROTO_A_CLAIM]);
-	if (tb[KRAW_PROTO_A_DELIVER])
-		proto->deliver = nla_get_u8(tb[KRAW_PROTO_A_DELIVER]);
 	if (tb[KRAW_PROTO_A_UNREACH])
 		proto->unreach = nla_get_u8(tb[KRAW_PROTO_A_UNREACH]);
 	if (proto->claim == KRAW_CLAIM_PORTS) {
@@ -117,16 +117,12 @@ static int parse(struct kraw_proto *proto, const struct nlattr *nest,
 				    "this kraw.ko has no claim with ports yet");
 		return -EOPNOTSUPP;
 	}
-	if (proto->deliver == KRAW_VERDICT_ONE) {
-		NL_SET_ERR_MSG_ATTR(extack, tb[KRAW_PROTO_A_DELIVER],
-				    "this kraw.ko has no verdict one yet");
-		return -EOPNOTSUPP;
-	}
-	if (proto->deliver >= KRAW_VERDICT_ALLOW) {
-		NL_SET_ERR_MSG_ATTR(extack, tb[KRAW_PROTO_A_DELIVER],
-				    "this verdict is not for the input hook: use all, raw, kernel, none or reject");
-		return -EINVAL;
-	}
+	err = kraw_decision_parse(&proto->deliver, KRAW_HOOK_INPUT,
+				  tb[KRAW_PROTO_A_DELIVER],
+				  tb[KRAW_PROTO_A_ONE_BY],
+				  tb[KRAW_PROTO_A_ONE_REUSEPORT], extack);
+	if (err)
+		return err;
 	return check(proto, nest, extack);
 }
 
@@ -171,7 +167,7 @@ struct kraw_proto *kraw_proto_parse(const struct nlattr *nest,
 {
 	int number = kraw_proto_number(nest, extack);
 	struct kraw_proto *proto;
-	int err;
+	int err, i;
 
 	if (number < 0)
 		return ERR_PTR(number);
@@ -179,12 +175,13 @@ struct kraw_proto *kraw_proto_parse(const struct nlattr *nest,
 	if (!proto)
 		return ERR_PTR(-ENOMEM);
 	if (old) {
-		proto->input = kraw_ruleset_get(old->input);
+		for (i = 0; i < KRAW_HOOKS; i++)
+			proto->rules[i] = kraw_ruleset_get(old->rules[i]);
 	} else {
 		proto->number = number;
 		proto->families = FAMILIES_ALL;
 		proto->claim = KRAW_CLAIM_NONE;
-		proto->deliver = KRAW_VERDICT_ALL;
+		proto->deliver.verdict = KRAW_VERDICT_ALL;
 		proto->unreach = KRAW_UNREACH_AUTO;
 	}
 	err = parse(proto, nest, extack);
@@ -196,20 +193,25 @@ struct kraw_proto *kraw_proto_parse(const struct nlattr *nest,
 }
 
 /**
- * kraw_proto_with_input - a version of a protocol with other rules
+ * kraw_proto_with_rules - a version of a protocol with other rules of a hook
  * @old:	the version to follow
- * @input:	the rules, NULL: none; the caller's reference to them is taken
+ * @hook:	enum kraw_hook
+ * @rules:	the rules, NULL: none; the caller's reference to them is taken
  *		over on success
  *
  * Returns it with one reference, or NULL without memory.
  */
-struct kraw_proto *kraw_proto_with_input(const struct kraw_proto *old,
-					 struct kraw_ruleset *input)
+struct kraw_proto *kraw_proto_with_rules(const struct kraw_proto *old, u8 hook,
+					 struct kraw_ruleset *rules)
 {
 	struct kraw_proto *proto = next_version(old);
+	int i;
 
-	if (proto)
-		proto->input = input;
+	if (!proto)
+		return NULL;
+	for (i = 0; i < KRAW_HOOKS; i++)
+		proto->rules[i] = i == hook - 1 ? rules :
+				  kraw_ruleset_get(old->rules[i]);
 	return proto;
 }
 
@@ -222,17 +224,26 @@ struct kraw_proto *kraw_proto_get(struct kraw_proto *proto)
 /* The last reference of a published one goes after a grace period. */
 void kraw_proto_put(struct kraw_proto *proto)
 {
+	int i;
+
 	if (!refcount_dec_and_test(&proto->refs))
 		return;
-	kraw_ruleset_put(proto->input);
+	for (i = 0; i < KRAW_HOOKS; i++)
+		kraw_ruleset_put(proto->rules[i]);
 	kraw_stats_put(proto->stats);
 	kfree(proto);
 }
 
-/* The rules of a hook, NULL: none. The output hook has none yet. */
-struct kraw_ruleset *kraw_proto_rules(const struct kraw_proto *proto, u8 hook)
+/* Number of the rules of all hooks; NULL: none. */
+u32 kraw_proto_rules_count(const struct kraw_proto *proto)
 {
-	return hook == KRAW_HOOK_INPUT ? proto->input : NULL;
+	u32 count = 0;
+	int i;
+
+	for (i = 0; proto && i < KRAW_HOOKS; i++)
+		if (proto->rules[i])
+			count += proto->rules[i]->count;
+	return count;
 }
 
 /* Bits KRAW_FAMILY_* of the handler slots that it needs; NULL: none. */
@@ -250,7 +261,8 @@ static int stats_fill(struct sk_buff *msg, const struct kraw_proto *proto,
 	if (!nest || nla_put_u8(msg, KRAW_STATS_A_FAMILY, BIT(family)))
 		return -EMSGSIZE;
 	for (i = KRAW_STATS_A_SEEN; i <= KRAW_STATS_LAST; i++)
-		if (nla_put_u64_64bit(msg, i,
+		if (i != KRAW_STATS_A_PAD &&
+		    nla_put_u64_64bit(msg, i,
 				      kraw_stats_read(proto->stats, family, i),
 				      KRAW_STATS_A_PAD))
 			return -EMSGSIZE;
@@ -277,10 +289,15 @@ int kraw_proto_fill(struct sk_buff *msg, const struct kraw_proto *proto,
 	if (nla_put_u8(msg, KRAW_PROTO_A_NUMBER, proto->number) ||
 	    nla_put_u8(msg, KRAW_PROTO_A_FAMILIES, proto->families) ||
 	    nla_put_u8(msg, KRAW_PROTO_A_CLAIM, proto->claim) ||
-	    nla_put_u8(msg, KRAW_PROTO_A_DELIVER, proto->deliver) ||
+	    nla_put_u8(msg, KRAW_PROTO_A_DELIVER, proto->deliver.verdict) ||
 	    nla_put_u8(msg, KRAW_PROTO_A_UNREACH, proto->unreach) ||
 	    nla_put_u32(msg, KRAW_PROTO_A_RULES,
-			proto->input ? proto->input->count : 0))
+			kraw_proto_rules_count(proto)))
+		goto cancel;
+	if (proto->deliver.verdict == KRAW_VERDICT_ONE &&
+	    (nla_put_u8(msg, KRAW_PROTO_A_ONE_BY, proto->deliver.one_by) ||
+	     (proto->deliver.one_reuseport &&
+	      nla_put_flag(msg, KRAW_PROTO_A_ONE_REUSEPORT))))
 		goto cancel;
 	for (family = 0; counters && family < KRAW_FAMILIES; family++)
 		if (proto->families & BIT(family) &&

@@ -5,10 +5,13 @@
 
 #include <linux/refcount.h>
 #include <net/netlink.h>
+#include "decision.h"
 #include "uapi/linux/kraw.h"
 
 struct kraw_ruleset;
 struct kraw_stats;
+
+#define KRAW_HOOKS	KRAW_HOOK_MAX	/* input and output */
 
 /**
  * struct kraw_proto - one version of a managed protocol, read-only
@@ -16,20 +19,20 @@ struct kraw_stats;
  * @number:	protocol number
  * @families:	bits KRAW_FAMILY_*, not 0
  * @claim:	enum kraw_claim
- * @deliver:	enum kraw_verdict, where no rule matches
+ * @deliver:	what happens on input where no rule matches
  * @unreach:	enum kraw_unreach
  * @stats:	shared by its versions
- * @input:	rules, NULL: none
+ * @rules:	by enum kraw_hook less one, NULL: none
  */
 struct kraw_proto {
 	refcount_t refs;
 	u8 number;
 	u8 families;
 	u8 claim;
-	u8 deliver;
+	struct kraw_decision deliver;
 	u8 unreach;
 	struct kraw_stats *stats;
-	struct kraw_ruleset *input;
+	struct kraw_ruleset *rules[KRAW_HOOKS];
 };
 
 extern const struct nla_policy kraw_proto_policy[KRAW_PROTO_A_MAX + 1];
@@ -39,12 +42,20 @@ int kraw_proto_number(const struct nlattr *nest, struct netlink_ext_ack *extack)
 struct kraw_proto *kraw_proto_parse(const struct nlattr *nest,
 				    const struct kraw_proto *old,
 				    struct netlink_ext_ack *extack);
-struct kraw_proto *kraw_proto_with_input(const struct kraw_proto *old,
-					 struct kraw_ruleset *input);
+struct kraw_proto *kraw_proto_with_rules(const struct kraw_proto *old, u8 hook,
+					 struct kraw_ruleset *rules);
 struct kraw_proto *kraw_proto_get(struct kraw_proto *proto);
 void kraw_proto_put(struct kraw_proto *proto);
-struct kraw_ruleset *kraw_proto_rules(const struct kraw_proto *proto, u8 hook);
+u32 kraw_proto_rules_count(const struct kraw_proto *proto);
 u8 kraw_proto_slots(const struct kraw_proto *proto);
+
+/* The rules of a hook, NULL: none. */
+static inline struct kraw_ruleset *
+kraw_proto_rules(const struct kraw_proto *proto, u8 hook)
+{
+	return proto->rules[hook - 1];
+}
+
 int kraw_proto_fill(struct sk_buff *msg, const struct kraw_proto *proto,
 		    bool counters);
 

@@ -4,15 +4,17 @@
 
 #include <linux/filter.h>
 #include <linux/jhash.h>
-#include <linux/netdevice.h>
 #include <linux/netlink.h>
 #include <linux/percpu.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <net/ipv6.h>
 #include <net/netlink.h>
-#include "text.h"
+#include "decision.h"
+#include "match.h"
 #include "uapi/linux/kraw.h"
+
+/* Rules may be many: a cache of their own wastes less than a general one. */
+static struct kmem_cache *cache;
 
 const struct nla_policy kraw_rule_policy[KRAW_RULE_A_MAX + 1] = {
 	[KRAW_RULE_A_PROTO]	 = { .type = NLA_U8 },
@@ -41,6 +43,23 @@ const struct nla_policy kraw_rule_policy[KRAW_RULE_A_MAX + 1] = {
 					    sizeof(struct sock_filter) },
 	[KRAW_RULE_A_EXPR]	 = { .type = NLA_NUL_STRING,
 				     .len = KRAW_EXPR_MAX },
+	[KRAW_RULE_A_DSCP]	 = NLA_POLICY_MAX(NLA_U8, KRAW_DSCP_MAX),
+	[KRAW_RULE_A_MARK]	 = { .type = NLA_U32 },
+	[KRAW_RULE_A_MARK_MASK]	 = { .type = NLA_U32 },
+	[KRAW_RULE_A_FRAGMENT]	 = { .type = NLA_FLAG },
+	[KRAW_RULE_A_UID_MIN]	 = { .type = NLA_U32 },
+	[KRAW_RULE_A_UID_MAX]	 = { .type = NLA_U32 },
+	[KRAW_RULE_A_HDRINCL]	 = { .type = NLA_FLAG },
+	[KRAW_RULE_A_SPOOFED]	 = { .type = NLA_FLAG },
+	[KRAW_RULE_A_ONE_BY]	 = NLA_POLICY_MAX(NLA_U8, KRAW_ONE_BY_MAX),
+	[KRAW_RULE_A_ONE_REUSEPORT] = { .type = NLA_FLAG },
+	[KRAW_RULE_A_LIMIT_RATE] = NLA_POLICY_MIN(NLA_U32, 1),
+	[KRAW_RULE_A_LIMIT_BURST] = NLA_POLICY_MIN(NLA_U32, 1),
+	[KRAW_RULE_A_MIRROR]	 = { .type = NLA_NUL_STRING,
+				     .len = IFNAMSIZ - 1 },
+	[KRAW_RULE_A_TRACE]	 = { .type = NLA_FLAG },
+	[KRAW_RULE_A_COMMENT]	 = { .type = NLA_NUL_STRING,
+				     .len = KRAW_COMMENT_MAX },
 };
 
 const struct nla_policy kraw_rule_name_policy[KRAW_RULE_A_HANDLE + 1] = {
@@ -129,136 +148,6 @@ int kraw_rule_name_parse_full(struct kraw_rule_name *name,
 	return err;
 }
 
-static int verdict_check(u8 hook, const struct nlattr *attr,
-			 struct netlink_ext_ack *extack)
-{
-	switch (nla_get_u8(attr)) {
-	case KRAW_VERDICT_ALL:
-	case KRAW_VERDICT_RAW:
-	case KRAW_VERDICT_KERNEL:
-	case KRAW_VERDICT_NONE:
-	case KRAW_VERDICT_REJECT:
-		return 0;
-	case KRAW_VERDICT_ONE:
-		NL_SET_ERR_MSG_ATTR(extack, attr,
-				    "this kraw.ko has no verdict one yet");
-		return -EOPNOTSUPP;
-	default:
-		NL_SET_ERR_MSG_ATTR(extack, attr,
-				    "this verdict is not for the input hook: use all, raw, kernel, none or reject");
-		return -EINVAL;
-	}
-}
-
-static int prefix_parse(struct kraw_match *match, struct nlattr **tb, int attr,
-			__be32 *addr, u8 *len, u16 field,
-			struct netlink_ext_ack *extack)
-{
-	const struct nlattr *nla = tb[attr], *plen = tb[attr + 1];
-	struct in6_addr net6;
-	u8 family, bits;
-
-	if (!nla) {
-		if (!plen)
-			return 0;
-		NL_SET_ERR_MSG_ATTR(extack, plen,
-				    "a prefix length needs an address");
-		return -EINVAL;
-	}
-	switch (nla_len(nla)) {
-	case sizeof(struct in_addr):
-		family = KRAW_IPV4;
-		break;
-	case sizeof(struct in6_addr):
-		family = KRAW_IPV6;
-		break;
-	default:
-		NL_SET_ERR_MSG_ATTR(extack, nla,
-				    "an address has 4 or 16 bytes");
-		return -EINVAL;
-	}
-	bits = 8 * nla_len(nla);
-	*len = plen ? nla_get_u8(plen) : bits;
-	if (*len > bits) {
-		NL_SET_ERR_MSG_ATTR(extack, plen,
-				    "the prefix is longer than the address");
-		return -EINVAL;
-	}
-	nla_memcpy(addr, nla, bits / 8);
-	/* The unused words of an IPv4 address are zero, so one test does. */
-	ipv6_addr_prefix(&net6, (struct in6_addr *)addr, *len);
-	if (memcmp(&net6, addr, sizeof(net6))) {
-		NL_SET_ERR_MSG_ATTR(extack, nla,
-				    "the address has bits below its prefix length");
-		return -EINVAL;
-	}
-	if (match->fields & (KRAW_FIELD_SRC | KRAW_FIELD_DST) &&
-	    match->family != family) {
-		NL_SET_ERR_MSG_ATTR(extack, nla,
-				    "source and destination are of different families");
-		return -EINVAL;
-	}
-	match->family = family;
-	match->fields |= field;
-	return 0;
-}
-
-static int dev_parse(struct net *net, struct kraw_match *match,
-		     const struct nlattr *nla, struct netlink_ext_ack *extack)
-{
-	struct net_device *dev;
-
-	if (!nla)
-		return 0;
-	rcu_read_lock();
-	/* It may be an alternative name: keep the one that packets show. */
-	dev = dev_get_by_name_rcu(net, nla_data(nla));
-	if (dev)
-		strscpy_pad(match->dev, dev->name, sizeof(match->dev));
-	rcu_read_unlock();
-	if (!dev) {
-		NL_SET_ERR_MSG_ATTR(extack, nla,
-				    "no such device in this network namespace");
-		return -ENODEV;
-	}
-	match->fields |= KRAW_FIELD_DEV;
-	return 0;
-}
-
-static int byte_range_parse(struct kraw_match *match, struct nlattr **tb,
-			    int attr, u8 *min, u8 *max, u16 field,
-			    struct netlink_ext_ack *extack)
-{
-	if (!tb[attr] && !tb[attr + 1])
-		return 0;
-	*min = tb[attr] ? nla_get_u8(tb[attr]) : 0;
-	*max = tb[attr + 1] ? nla_get_u8(tb[attr + 1]) : U8_MAX;
-	if (*min > *max) {
-		NL_SET_ERR_MSG_ATTR(extack, tb[attr], "the range is backwards");
-		return -EINVAL;
-	}
-	match->fields |= field;
-	return 0;
-}
-
-static int len_parse(struct kraw_match *match, struct nlattr **tb,
-		     struct netlink_ext_ack *extack)
-{
-	const struct nlattr *min = tb[KRAW_RULE_A_LEN_MIN];
-	const struct nlattr *max = tb[KRAW_RULE_A_LEN_MAX];
-
-	if (!min && !max)
-		return 0;
-	match->len_min = min ? nla_get_u32(min) : 0;
-	match->len_max = max ? nla_get_u32(max) : U32_MAX;
-	if (match->len_min > match->len_max) {
-		NL_SET_ERR_MSG_ATTR(extack, min, "the range is backwards");
-		return -EINVAL;
-	}
-	match->fields |= KRAW_FIELD_LEN;
-	return 0;
-}
-
 static int bpf_parse(struct kraw_rule *rule, struct nlattr **tb,
 		     struct netlink_ext_ack *extack)
 {
@@ -302,10 +191,35 @@ static int bpf_parse(struct kraw_rule *rule, struct nlattr **tb,
 	return 0;
 }
 
+/* What else the rule does, beside its verdict. */
+static int options_parse(struct kraw_rule *rule, struct nlattr **tb,
+			 struct netlink_ext_ack *extack)
+{
+	const struct nlattr *comment = tb[KRAW_RULE_A_COMMENT];
+
+	if (tb[KRAW_RULE_A_LIMIT_RATE] || tb[KRAW_RULE_A_LIMIT_BURST]) {
+		NL_SET_ERR_MSG(extack, "this kraw.ko has no limit yet");
+		return -EOPNOTSUPP;
+	}
+	if (tb[KRAW_RULE_A_MIRROR]) {
+		NL_SET_ERR_MSG(extack, "this kraw.ko has no mirror yet");
+		return -EOPNOTSUPP;
+	}
+	if (tb[KRAW_RULE_A_TRACE]) {
+		NL_SET_ERR_MSG(extack, "this kraw.ko has no trace yet");
+		return -EOPNOTSUPP;
+	}
+	if (comment) {
+		rule->comment = nla_strdup(comment, GFP_KERNEL_ACCOUNT);
+		if (!rule->comment)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int parse(struct net *net, struct kraw_rule *rule, struct nlattr **tb,
 		 const struct nlattr *nest, struct netlink_ext_ack *extack)
 {
-	struct kraw_match *match = &rule->match;
 	int err;
 
 	if (!tb[KRAW_RULE_A_VERDICT]) {
@@ -317,34 +231,17 @@ static int parse(struct net *net, struct kraw_rule *rule, struct nlattr **tb,
 				    "this kraw.ko has no output hook yet");
 		return -EOPNOTSUPP;
 	}
-	err = verdict_check(rule->hook, tb[KRAW_RULE_A_VERDICT], extack);
+	err = kraw_decision_parse(&rule->decision, rule->hook,
+				  tb[KRAW_RULE_A_VERDICT],
+				  tb[KRAW_RULE_A_ONE_BY],
+				  tb[KRAW_RULE_A_ONE_REUSEPORT], extack);
 	if (err)
 		return err;
-	rule->verdict = nla_get_u8(tb[KRAW_RULE_A_VERDICT]);
-	err = prefix_parse(match, tb, KRAW_RULE_A_SRC, match->src,
-			   &match->src_len, KRAW_FIELD_SRC, extack);
+	err = kraw_match_parse(net, &rule->match, rule->hook, tb, extack);
 	if (err)
 		return err;
-	err = prefix_parse(match, tb, KRAW_RULE_A_DST, match->dst,
-			   &match->dst_len, KRAW_FIELD_DST, extack);
-	if (err)
-		return err;
-	err = dev_parse(net, match, tb[KRAW_RULE_A_DEV], extack);
-	if (err)
-		return err;
-	err = byte_range_parse(match, tb, KRAW_RULE_A_TTL_MIN, &match->ttl_min,
-			       &match->ttl_max, KRAW_FIELD_TTL, extack);
-	if (err)
-		return err;
-	err = byte_range_parse(match, tb, KRAW_RULE_A_TYPE_MIN,
-			       &match->type_min, &match->type_max,
-			       KRAW_FIELD_TYPE, extack);
-	if (err)
-		return err;
-	err = len_parse(match, tb, extack);
-	if (err)
-		return err;
-	return bpf_parse(rule, tb, extack);
+	err = bpf_parse(rule, tb, extack);
+	return err ?: options_parse(rule, tb, extack);
 }
 
 static void rule_free(struct kraw_rule *rule)
@@ -353,8 +250,9 @@ static void rule_free(struct kraw_rule *rule)
 		bpf_prog_destroy(rule->match.prog);
 	kvfree(rule->insns);
 	kfree(rule->expr);
+	kfree(rule->comment);
 	free_percpu(rule->cpu);
-	kfree(rule);
+	kmem_cache_free(cache, rule);
 }
 
 /**
@@ -378,7 +276,7 @@ struct kraw_rule *kraw_rule_parse(struct net *net,
 			       kraw_rule_policy, extack);
 	if (err)
 		return ERR_PTR(err);
-	rule = kzalloc(sizeof(*rule), GFP_KERNEL_ACCOUNT);
+	rule = kmem_cache_zalloc(cache, GFP_KERNEL_ACCOUNT);
 	if (!rule)
 		return ERR_PTR(-ENOMEM);
 	refcount_set(&rule->refs, 1);
@@ -419,10 +317,11 @@ void kraw_rule_put(struct kraw_rule *rule)
 /* The compiled program, at the end, is compared by its instructions. */
 #define MATCH_SIZE	offsetof(struct kraw_match, prog)
 
-/* Equal for rules of the same protocol with the same preference and matches. */
+/* Equal for rules of one protocol and hook with equal preference and matches. */
 u32 kraw_rule_hash(const struct kraw_rule *rule)
 {
-	u32 hash = jhash(&rule->match, MATCH_SIZE, rule->proto);
+	u32 hash = jhash(&rule->match, MATCH_SIZE,
+			 rule->proto << 8 | rule->hook);
 
 	if (rule->insns)
 		hash = jhash(rule->insns, rule->insns_len, hash);
@@ -435,6 +334,14 @@ bool kraw_rule_same_match(const struct kraw_rule *a, const struct kraw_rule *b)
 	       a->insns_len == b->insns_len &&
 	       (!a->insns_len || !memcmp(a->insns, b->insns, a->insns_len)) &&
 	       !a->expr == !b->expr && (!a->expr || !strcmp(a->expr, b->expr));
+}
+
+/* Whether the two do the same with the packets that they match. */
+bool kraw_rule_same_action(const struct kraw_rule *a, const struct kraw_rule *b)
+{
+	return kraw_decision_same(&a->decision, &b->decision) &&
+	       !a->comment == !b->comment &&
+	       (!a->comment || !strcmp(a->comment, b->comment));
 }
 
 /* Context: bottom halves off, so this CPU has no other writer. */
@@ -473,41 +380,24 @@ static int counters_fill(struct sk_buff *msg, const struct kraw_rule *rule)
 	return 0;
 }
 
-static int prefix_fill(struct sk_buff *msg, const struct kraw_match *match,
-		       int attr, const __be32 *addr, u8 len)
+static int decision_fill(struct sk_buff *msg,
+			 const struct kraw_decision *decision)
 {
-	int size = match->family == KRAW_IPV4 ? sizeof(struct in_addr) :
-						sizeof(struct in6_addr);
-
-	if (nla_put(msg, attr, size, addr) || nla_put_u8(msg, attr + 1, len))
+	if (nla_put_u8(msg, KRAW_RULE_A_VERDICT, decision->verdict))
+		return -EMSGSIZE;
+	if (decision->verdict != KRAW_VERDICT_ONE)
+		return 0;
+	if (nla_put_u8(msg, KRAW_RULE_A_ONE_BY, decision->one_by) ||
+	    (decision->one_reuseport &&
+	     nla_put_flag(msg, KRAW_RULE_A_ONE_REUSEPORT)))
 		return -EMSGSIZE;
 	return 0;
 }
 
-static int match_fill(struct sk_buff *msg, const struct kraw_match *match)
+static int options_fill(struct sk_buff *msg, const struct kraw_rule *rule)
 {
-	if (match->fields & KRAW_FIELD_SRC &&
-	    prefix_fill(msg, match, KRAW_RULE_A_SRC, match->src,
-			match->src_len))
-		return -EMSGSIZE;
-	if (match->fields & KRAW_FIELD_DST &&
-	    prefix_fill(msg, match, KRAW_RULE_A_DST, match->dst,
-			match->dst_len))
-		return -EMSGSIZE;
-	if (match->fields & KRAW_FIELD_DEV &&
-	    nla_put_string(msg, KRAW_RULE_A_DEV, match->dev))
-		return -EMSGSIZE;
-	if (match->fields & KRAW_FIELD_TTL &&
-	    (nla_put_u8(msg, KRAW_RULE_A_TTL_MIN, match->ttl_min) ||
-	     nla_put_u8(msg, KRAW_RULE_A_TTL_MAX, match->ttl_max)))
-		return -EMSGSIZE;
-	if (match->fields & KRAW_FIELD_LEN &&
-	    (nla_put_u32(msg, KRAW_RULE_A_LEN_MIN, match->len_min) ||
-	     nla_put_u32(msg, KRAW_RULE_A_LEN_MAX, match->len_max)))
-		return -EMSGSIZE;
-	if (match->fields & KRAW_FIELD_TYPE &&
-	    (nla_put_u8(msg, KRAW_RULE_A_TYPE_MIN, match->type_min) ||
-	     nla_put_u8(msg, KRAW_RULE_A_TYPE_MAX, match->type_max)))
+	if (rule->comment &&
+	    nla_put_string(msg, KRAW_RULE_A_COMMENT, rule->comment))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -531,15 +421,28 @@ int kraw_rule_fill(struct sk_buff *msg, const struct kraw_rule *rule,
 	    nla_put_u8(msg, KRAW_RULE_A_HOOK, rule->hook) ||
 	    nla_put_u32(msg, KRAW_RULE_A_PREF, rule->pref) ||
 	    nla_put_u32(msg, KRAW_RULE_A_HANDLE, rule->handle) ||
-	    nla_put_u8(msg, KRAW_RULE_A_VERDICT, rule->verdict) ||
-	    match_fill(msg, &rule->match) ||
+	    decision_fill(msg, &rule->decision) ||
+	    kraw_match_fill(msg, &rule->match) ||
 	    (rule->insns && nla_put(msg, KRAW_RULE_A_BPF, rule->insns_len,
 				    rule->insns)) ||
 	    (rule->expr && nla_put_string(msg, KRAW_RULE_A_EXPR, rule->expr)) ||
+	    options_fill(msg, rule) ||
 	    (counters && counters_fill(msg, rule))) {
 		nla_nest_cancel(msg, nest);
 		return -EMSGSIZE;
 	}
 	nla_nest_end(msg, nest);
 	return 0;
+}
+
+int __init kraw_rule_init(void)
+{
+	cache = KMEM_CACHE(kraw_rule, SLAB_ACCOUNT);
+	return cache ? 0 : -ENOMEM;
+}
+
+/* After the last rule. */
+void kraw_rule_exit(void)
+{
+	kmem_cache_destroy(cache);
 }

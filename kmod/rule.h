@@ -7,6 +7,7 @@
 #include <linux/u64_stats_sync.h>
 #include <net/netlink.h>
 #include "classifier.h"
+#include "decision.h"
 #include "net.h"
 #include "uapi/linux/kraw.h"
 
@@ -25,11 +26,12 @@ struct kraw_rule_cpu {
  * @handle:	names it in its namespace, never 0
  * @proto:	protocol number
  * @hook:	enum kraw_hook
- * @verdict:	enum kraw_verdict
+ * @decision:	what happens to packets that match
  * @insns_len:	bytes at @insns
  * @match:	the matches
  * @insns:	the classic BPF program as it came, NULL without one
  * @expr:	what it was compiled from, NULL if that is not known
+ * @comment:	NULL: none
  * @cpu:	counters; one writer a CPU, as in struct kraw_stats
  */
 struct kraw_rule {
@@ -38,11 +40,12 @@ struct kraw_rule {
 	u32 handle;
 	u8 proto;
 	u8 hook;
-	u8 verdict;
+	struct kraw_decision decision;
 	u16 insns_len;
 	struct kraw_match match;
 	struct sock_filter *insns;
 	char *expr;
+	char *comment;
 	struct kraw_rule_cpu __percpu *cpu;
 };
 
@@ -93,8 +96,12 @@ struct kraw_rule *kraw_rule_get(struct kraw_rule *rule);
 void kraw_rule_put(struct kraw_rule *rule);
 u32 kraw_rule_hash(const struct kraw_rule *rule);
 bool kraw_rule_same_match(const struct kraw_rule *a, const struct kraw_rule *b);
+bool kraw_rule_same_action(const struct kraw_rule *a, const struct kraw_rule *b);
 int kraw_rule_fill(struct sk_buff *msg, const struct kraw_rule *rule,
 		   bool counters);
 void kraw_rule_count(const struct kraw_rule *rule, u32 len);
+
+int kraw_rule_init(void);
+void kraw_rule_exit(void);
 
 #endif /* _KRAW_RULE_H */

@@ -203,13 +203,12 @@ int kraw_ruleset_find(const struct kraw_ruleset *set,
 }
 
 /* The rule that a packet matches first, or NULL. Context: as the classifier. */
-struct kraw_rule *kraw_ruleset_lookup(const struct kraw_ruleset *set,
-				      const struct kraw_packet *packet)
+const struct kraw_rule *kraw_ruleset_lookup(const struct kraw_ruleset *set,
+					    const struct kraw_packet *packet)
 {
-	const struct kraw_match *match;
+	u32 index = kraw_classifier_lookup(set->classifier, packet, 0);
 
-	match = kraw_classifier_lookup(set->classifier, packet);
-	return match ? container_of(match, struct kraw_rule, match) : NULL;
+	return index == KRAW_CLASSIFIER_NONE ? NULL : set->rules[index];
 }
 
 /* What a packet must offer to kraw_ruleset_lookup(). */

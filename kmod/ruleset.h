@@ -12,7 +12,6 @@ struct kraw_rule;
 struct kraw_rule_name;
 struct netlink_ext_ack;
 
-#define KRAW_RULESET_MAX	1048576		/* rules */
 #define KRAW_RULESET_NONE	U32_MAX		/* no index */
 
 /**
@@ -44,8 +43,8 @@ bool kraw_ruleset_has(const struct kraw_ruleset *set,
 int kraw_ruleset_find(const struct kraw_ruleset *set,
 		      const struct kraw_rule_name *name,
 		      struct netlink_ext_ack *extack);
-struct kraw_rule *kraw_ruleset_lookup(const struct kraw_ruleset *set,
-				      const struct kraw_packet *packet);
+const struct kraw_rule *kraw_ruleset_lookup(const struct kraw_ruleset *set,
+					    const struct kraw_packet *packet);
 u16 kraw_ruleset_fields(const struct kraw_ruleset *set);
 
 #endif /* _KRAW_RULESET_H */

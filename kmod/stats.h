@@ -16,7 +16,7 @@
 #include "uapi/linux/kraw.h"
 
 /* Counters are numbered as their attributes, from KRAW_STATS_A_SEEN on. */
-#define KRAW_STATS_LAST	KRAW_STATS_A_UNREACH_NEVER
+#define KRAW_STATS_LAST	KRAW_STATS_A_MAX
 
 struct kraw_stats_cpu {
 	u64_stats_t count[KRAW_FAMILIES][KRAW_STATS_LAST + 1];

@@ -31,10 +31,16 @@
  *		KRAW_PROTO_A_CLAIM	u8, enum kraw_claim; default none
  *		KRAW_PROTO_A_DELIVER	u8, enum kraw_verdict; default all
  *		KRAW_PROTO_A_UNREACH	u8, enum kraw_unreach; default auto
+ *		KRAW_PROTO_A_ONE_BY	u8, enum kraw_one_by; only with verdict one;
+ *					default flow
+ *		KRAW_PROTO_A_ONE_REUSEPORT flag; only with verdict one: chooses among
+ *					the sockets with SO_REUSEPORT, the others get
+ *					their copies
  *	KRAW_A_GENERATION		u32, optional
  *
  * KRAW_CMD_PROTO_SET			change what is named, keep the rest; -ENOENT
- *	as KRAW_CMD_PROTO_ADD
+ *	as KRAW_CMD_PROTO_ADD; the ONE_ attributes go with DELIVER: naming it sets
+ *	them too
  *
  * KRAW_CMD_PROTO_DEL			stop managing it, with all its rules; -ENOENT
  *	KRAW_A_PROTO nest
@@ -47,7 +53,7 @@
  *    answer (one message a protocol), and the notification of ADD, SET, DEL:
  *	KRAW_A_GENERATION		u32, of the configuration described
  *	KRAW_A_PROTO nest
- *		KRAW_PROTO_A_NUMBER, _FAMILIES, _CLAIM, _DELIVER, _UNREACH
+ *		KRAW_PROTO_A_NUMBER, _FAMILIES, _CLAIM, _DELIVER, _UNREACH, _ONE_*
  *		KRAW_PROTO_A_RULES	u32, number of its rules
  *		KRAW_PROTO_A_STATS nest	once for each managed family (answers only)
  *			KRAW_STATS_A_FAMILY	u8, one bit KRAW_FAMILY_*
@@ -66,9 +72,10 @@
  *		KRAW_RULE_A_SRC_PREFIX	u8, bits; default all; no host bits in SRC
  *		KRAW_RULE_A_DST		as SRC, of the same family
  *		KRAW_RULE_A_DST_PREFIX	as SRC_PREFIX
- *		KRAW_RULE_A_DEV		string, name of a device that exists; the
- *					packet came in by it, or by a port of this
- *					VRF device. Compared by name at each packet
+ *		KRAW_RULE_A_DEV		string, name of a device that exists; input:
+ *					the packet came in by it, or by a port of
+ *					this VRF device; output: it leaves by it.
+ *					Compared by name at each packet
  *		KRAW_RULE_A_TTL_MIN	u8, IPv4 TTL or IPv6 hop limit
  *		KRAW_RULE_A_TTL_MAX	u8; both ends belong to the range; a missing
  *					MIN is 0, a missing MAX the largest value
@@ -76,12 +83,39 @@
  *		KRAW_RULE_A_LEN_MAX	u32
  *		KRAW_RULE_A_TYPE_MIN	u8, first byte after the IP header (v6: after
  *		KRAW_RULE_A_TYPE_MAX	u8  the extension headers); no byte: no match
+ *		KRAW_RULE_A_DSCP	u8, 0 to 63: DS field without ECN (RFC 2474)
+ *		KRAW_RULE_A_MARK	u32, the packet's mark under MARK_MASK; no
+ *					bits outside of it
+ *		KRAW_RULE_A_MARK_MASK	u32; default all bits
+ *		KRAW_RULE_A_FRAGMENT	flag; input: came in fragments (the kernel has
+ *					joined them); output: is a fragment, which
+ *					only a sender with IP_HDRINCL can make
+ *		output only:
+ *		KRAW_RULE_A_UID_MIN	u32, owner of the sending socket, as the user
+ *		KRAW_RULE_A_UID_MAX	u32  namespace of the network namespace sees it
+ *		KRAW_RULE_A_HDRINCL	flag; the sender wrote the IP header
+ *		KRAW_RULE_A_SPOOFED	flag; the source is no address of this network
+ *					namespace
  *		KRAW_RULE_A_BPF		binary, array of struct sock_filter, 1 to 4096
  *					of them (a nest holds 64 KiB); sees the packet
  *					from its IP header; matches unless it returns 0
  *		KRAW_RULE_A_EXPR	string, what BPF was compiled from; kept and
  *					shown, never interpreted; needs BPF
+ *		what else it does, all optional:
+ *		KRAW_RULE_A_ONE_BY	as KRAW_PROTO_A_ONE_BY
+ *		KRAW_RULE_A_ONE_REUSEPORT as KRAW_PROTO_A_ONE_REUSEPORT
+ *		KRAW_RULE_A_LIMIT_RATE	u32, packets a second, not 0: above it the rule
+ *					does not match, the next ones are asked
+ *		KRAW_RULE_A_LIMIT_BURST	u32, packets at once, not 0; needs RATE;
+ *					default: a tenth of a second's, at least 5
+ *		KRAW_RULE_A_MIRROR	string, name of a device that exists: a copy
+ *					leaves by it, link-layer header and all;
+ *					input only. Found by name at each packet
+ *		KRAW_RULE_A_TRACE	flag: mark the packet for tracers
+ *		KRAW_RULE_A_COMMENT	string; kept and shown, never interpreted
  *	KRAW_A_GENERATION		u32, optional
+ *	-ENOSPC: the namespace has as many rules as the module parameter
+ *	"rules_max" allows.
  *
  * KRAW_CMD_RULE_REPLACE		put a rule in the place of another one
  *	as KRAW_CMD_RULE_ADD, with KRAW_RULE_A_PREF or KRAW_RULE_A_HANDLE required:
@@ -115,6 +149,8 @@
  *		the attributes of KRAW_CMD_RULE_ADD; both ends of each range
  *		KRAW_RULE_A_PACKETS	u64, packets whose first match this rule was
  *		KRAW_RULE_A_BYTES	u64, their LEN   (answers only)
+ *		KRAW_RULE_A_LIMITED	u64, packets that matched but for the limit
+ *					(answers only, with a limit)
  *
  * KRAW_CMD_APPLY			the whole configuration of the namespace
  *	KRAW_A_PROTO nest		any number, as in PROTO_ADD
@@ -202,6 +238,8 @@ enum kraw_proto_attr {
 	KRAW_PROTO_A_UNREACH,	/* u8, enum kraw_unreach */
 	KRAW_PROTO_A_RULES,	/* u32 */
 	KRAW_PROTO_A_STATS,	/* nest of enum kraw_stats_attr */
+	KRAW_PROTO_A_ONE_BY,	/* u8, enum kraw_one_by */
+	KRAW_PROTO_A_ONE_REUSEPORT, /* flag */
 
 	__KRAW_PROTO_A_MAX,
 	KRAW_PROTO_A_MAX = __KRAW_PROTO_A_MAX - 1
@@ -231,6 +269,16 @@ enum kraw_verdict {
 
 	__KRAW_VERDICT_MAX,
 	KRAW_VERDICT_MAX = __KRAW_VERDICT_MAX - 1
+};
+
+/* How verdict one chooses among the raw sockets that match. */
+enum kraw_one_by {
+	KRAW_ONE_BY_FLOW,	/* addresses; ports or SPI where there are any */
+	KRAW_ONE_BY_RANDOM,	/* anew for each packet */
+	KRAW_ONE_BY_CPU,	/* the CPU that the packet is processed on */
+
+	__KRAW_ONE_BY_MAX,
+	KRAW_ONE_BY_MAX = __KRAW_ONE_BY_MAX - 1
 };
 
 /*
@@ -281,17 +329,37 @@ enum kraw_rule_attr {
 	KRAW_RULE_A_PACKETS,	/* u64 */
 	KRAW_RULE_A_BYTES,	/* u64 */
 	KRAW_RULE_A_PAD,
+	KRAW_RULE_A_DSCP,	/* u8 */
+	KRAW_RULE_A_MARK,	/* u32 */
+	KRAW_RULE_A_MARK_MASK,	/* u32 */
+	KRAW_RULE_A_FRAGMENT,	/* flag */
+	KRAW_RULE_A_UID_MIN,	/* u32 */
+	KRAW_RULE_A_UID_MAX,	/* u32 */
+	KRAW_RULE_A_HDRINCL,	/* flag */
+	KRAW_RULE_A_SPOOFED,	/* flag */
+	KRAW_RULE_A_ONE_BY,	/* u8, enum kraw_one_by */
+	KRAW_RULE_A_ONE_REUSEPORT, /* flag */
+	KRAW_RULE_A_LIMIT_RATE,	/* u32, packets a second */
+	KRAW_RULE_A_LIMIT_BURST, /* u32, packets */
+	KRAW_RULE_A_MIRROR,	/* string, device name */
+	KRAW_RULE_A_TRACE,	/* flag */
+	KRAW_RULE_A_COMMENT,	/* string */
+	KRAW_RULE_A_LIMITED,	/* u64 */
 
 	__KRAW_RULE_A_MAX,
 	KRAW_RULE_A_MAX = __KRAW_RULE_A_MAX - 1
 };
 
 #define KRAW_EXPR_MAX	1024	/* bytes of KRAW_RULE_A_EXPR, without the NUL */
+#define KRAW_COMMENT_MAX 128	/* bytes of KRAW_RULE_A_COMMENT, without the NUL */
+#define KRAW_DSCP_MAX	63
 
 /*
  * Counters of one protocol in one family, u64 packets each, since the protocol
  * is managed. What came:
- *	SEEN = ALL + RAW + KERNEL + NONE + REJECT + PASSED
+ *	SEEN = ALL + RAW + KERNEL + ONE + NONE + REJECT + PASSED
+ * and what raw sockets here sent:
+ *	OUTPUT = ALLOW + DENY
  * A packet that passes and comes back (IPsec in transport mode does that) is
  * counted each time.
  * HANDLER_* are counted by kraw's handler, so only for a claimed protocol.
@@ -315,6 +383,15 @@ enum kraw_stats_attr {
 	KRAW_STATS_A_UNREACH,		/* ICMP errors, before their rate limit */
 	KRAW_STATS_A_UNREACH_NEVER,	/* suppressed by unreach never */
 	KRAW_STATS_A_PAD,
+	KRAW_STATS_A_ONE,		/* by verdict, as above */
+	KRAW_STATS_A_ONE_NEXT,		/* of these: the first choice was full */
+	KRAW_STATS_A_ONE_NOBODY,	/* of these: no raw socket matched */
+	KRAW_STATS_A_LIMITED,		/* a rule did not match for its limit */
+	KRAW_STATS_A_MIRRORED,		/* copies handed to a mirror's device */
+	KRAW_STATS_A_MIRROR_FAILED,	/* no device, no memory, or a loop */
+	KRAW_STATS_A_OUTPUT,		/* came to the output hook */
+	KRAW_STATS_A_ALLOW,		/* by verdict ... */
+	KRAW_STATS_A_DENY,
 
 	__KRAW_STATS_A_MAX,
 	KRAW_STATS_A_MAX = __KRAW_STATS_A_MAX - 1
