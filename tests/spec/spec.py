@@ -17,7 +17,7 @@ PATH = ROOT / "Documentation" / "netlink" / "specs" / "kraw.yaml"
 HEADER = ROOT / "kmod" / "uapi" / "linux" / "kraw.h"
 
 # enum netlink_attribute_type: what the kernel calls the types of a policy
-POLICY_TYPE = {"u8": 2, "u16": 3, "u32": 4, "u64": 5, "binary": 10,
+POLICY_TYPE = {"flag": 1, "u8": 2, "u16": 3, "u32": 4, "u64": 5, "binary": 10,
                "string": 12, "nest": 13}
 BITS = {"u8": 8, "u16": 16, "u32": 32, "u64": 64}
 

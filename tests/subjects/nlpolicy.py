@@ -20,11 +20,14 @@ import spec  # noqa: E402
 from krawtest import tap, tool  # noqa: E402
 
 PROTO = 253
-WHOLE_PROTO = {"number", "families", "claim", "deliver", "unreach"}
+ONE = {"one-by", "one-reuseport"}
+WHOLE_PROTO = {"number", "families", "claim", "deliver", "unreach"} | ONE
 MATCHES = {"src", "src-prefix", "dst", "dst-prefix", "dev", "ttl-min",
            "ttl-max", "len-min", "len-max", "type-min", "type-max", "bpf",
-           "expr"}
-WHOLE_RULE = {"proto", "hook", "pref", "verdict"} | MATCHES
+           "expr", "dscp", "mark", "mark-mask", "fragment", "uid-min",
+           "uid-max", "hdrincl", "spoofed"}
+ACTIONS = {"limit-rate", "limit-burst", "mirror", "trace", "comment"} | ONE
+WHOLE_RULE = {"proto", "hook", "pref", "verdict"} | MATCHES | ACTIONS
 RULE_NAME = {"proto", "hook", "pref", "handle"}
 
 # What the nests of each command take; the schema has no words for it, the uapi
@@ -68,7 +71,8 @@ BASE = {
 # Well-formed values; anything else is made from its type.
 SAMPLES = {"src": bytes([192, 0, 2, 1]), "dst": bytes([192, 0, 2, 2]),
            "bpf": struct.pack("=HBBI", 6, 0, 0, 1), "expr": b"ip\0",
-           "dev": b"lo\0", "symbol": b"a\0", "module": b"a\0",
+           "dev": b"lo\0", "mirror": b"lo\0", "comment": b"a\0",
+           "symbol": b"a\0", "module": b"a\0",
            "src-prefix": b"\x20", "dst-prefix": b"\x20"}
 SIZE = {"u8": 1, "u16": 2, "u32": 4, "u64": 8}
 
@@ -92,7 +96,7 @@ def sample(attribute, value=None):
         low = kraw.policy(attribute).get("min", 1)
         value = max(low, 1) if value is None else value
         return value.to_bytes(SIZE[attribute["type"]], sys.byteorder)
-    if attribute["type"] in ("nest", "pad", "unused"):
+    if attribute["type"] in ("nest", "pad", "unused", "flag"):
         return b""
     return SAMPLES[attribute["name"]]
 
