@@ -8,18 +8,19 @@
 #include <linux/filter.h>
 #include <net/if.h>
 
-#define BIT(n) (1U << (n))
+#define BIT(n) (1ULL << (n))
 
 /* The most bytes that a rule or a protocol takes in a message. */
 #define CONFIG_ROOM (48 * 1024)
 
 /* A managed protocol; families and counters in the order of KRAW_FAMILY_*. */
 struct proto {
-	uint32_t set; /* BIT(KRAW_PROTO_A_...) of what is filled in */
+	uint64_t set; /* BIT(KRAW_PROTO_A_...) of what is filled in */
 	uint8_t number;
 	uint8_t families;
 	uint8_t claim;
 	uint8_t deliver;
+	uint8_t one_by; /* with verdict one */
 	uint8_t unreach;
 	uint32_t rules;
 	uint32_t generation;
@@ -30,19 +31,25 @@ struct proto {
 };
 
 struct rule {
-	uint32_t set; /* BIT(KRAW_RULE_A_...) of what is filled in */
+	uint64_t set; /* BIT(KRAW_RULE_A_...) of what is filled in; a flag's value */
 	uint8_t proto;
 	uint8_t hook;
 	uint8_t verdict;
+	uint8_t one_by; /* with verdict one */
 	uint32_t pref;
 	uint32_t handle;
 	struct prefix src, dst;
 	char dev[IFNAMSIZ];
-	struct range ttl, len, type; /* there if their _MAX is set */
+	struct range ttl, len, type, uid; /* there if their _MAX is set */
+	uint8_t dscp;
+	uint32_t mark, mark_mask; /* both there if MARK is set */
 	struct sock_filter *bpf;
 	unsigned int bpf_len;
 	char *expr;
-	uint64_t packets, bytes;
+	uint32_t limit_rate, limit_burst; /* packets a second, packets */
+	char mirror[IFNAMSIZ];
+	char *comment;
+	uint64_t packets, bytes, limited;
 	uint32_t generation;
 };
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* Marks an attribute as given; a second time is an error. */
-static int mark(uint32_t *set, unsigned int attr, const char *keyword)
+static int mark(uint64_t *set, unsigned int attr, const char *keyword)
 {
 	if (*set & BIT(attr))
 		return fail("'%s' is given twice", keyword);
@@ -50,6 +50,37 @@ static int parse_deliver(struct args *args, uint8_t *verdict)
 	return 0;
 }
 
+/* What may follow "deliver one". */
+static int parse_one(struct args *args, uint64_t *set, unsigned int by_attr,
+		     unsigned int reuseport_attr, uint8_t *by)
+{
+	int ret = 0;
+
+	while (!ret) {
+		if (args_take(args, "by"))
+			ret = mark(set, by_attr, "by") ?:
+				      parse_name(args, "by", &one_by_names, by);
+		else if (args_take(args, "reuseport"))
+			ret = mark(set, reuseport_attr, "reuseport");
+		else
+			break;
+	}
+	return ret;
+}
+
+/* Words that follow others only; any other one is none of ours. */
+static bool stray_word(const char *key, int *ret)
+{
+	if (!strcmp(key, "by") || !strcmp(key, "reuseport"))
+		*ret = fail("'%s' is possible right behind 'deliver one' only",
+			    key);
+	else if (!strcmp(key, "burst"))
+		*ret = fail("'burst' is possible right behind 'limit R/s' only");
+	else
+		return false;
+	return true;
+}
+
 /* Numbers that the kernel's IP layers keep for themselves. */
 static int check_number(const struct proto *proto, bool set)
 {
@@ -69,9 +100,21 @@ static int check_number(const struct proto *proto, bool set)
 	return 0;
 }
 
+static int proto_deliver(struct args *args, struct proto *proto)
+{
+	int ret = mark(&proto->set, KRAW_PROTO_A_DELIVER, "deliver") ?:
+			  parse_deliver(args, &proto->deliver);
+
+	if (ret || proto->deliver != KRAW_VERDICT_ONE)
+		return ret;
+	return parse_one(args, &proto->set, KRAW_PROTO_A_ONE_BY,
+			 KRAW_PROTO_A_ONE_REUSEPORT, &proto->one_by);
+}
+
 static int proto_word(struct args *args, const char *key, struct proto *proto)
 {
 	uint32_t ignored;
+	int ret;
 
 	if (!strcmp(key, "family"))
 		return mark(&proto->set, KRAW_PROTO_A_FAMILIES, key) ?:
@@ -82,8 +125,7 @@ static int proto_word(struct args *args, const char *key, struct proto *proto)
 			       parse_name(args, key, &claim_names,
 					  &proto->claim);
 	if (!strcmp(key, "deliver"))
-		return mark(&proto->set, KRAW_PROTO_A_DELIVER, key) ?:
-			       parse_deliver(args, &proto->deliver);
+		return proto_deliver(args, proto);
 	if (!strcmp(key, "unreach"))
 		return mark(&proto->set, KRAW_PROTO_A_UNREACH, key) ?:
 			       parse_name(args, key, &unreach_names,
@@ -91,6 +133,8 @@ static int proto_word(struct args *args, const char *key, struct proto *proto)
 	/* So that a line of "proto show" can be pasted. */
 	if (!strcmp(key, "rules"))
 		return parse_u32(args, key, &ignored);
+	if (strcmp(key, "burst") && stray_word(key, &ret))
+		return ret;
 	return fail("'%s' is not understood here: use family, claim, deliver or unreach",
 		    key);
 }
@@ -133,14 +177,15 @@ static int rule_range(struct args *args, const char *key, uint32_t max,
 	return ret ? ret : parse_range(key, word, max, range);
 }
 
-static int rule_device(struct args *args, struct rule *rule)
+static int rule_device(struct args *args, const char *key,
+		       char device[IFNAMSIZ])
 {
 	const char *word;
 	int ret;
 
-	ret = args_value(args, "dev", &word) ?: parse_device(word);
+	ret = args_value(args, key, &word) ?: parse_device(key, word);
 	if (!ret)
-		memcpy(rule->dev, word, strlen(word) + 1);
+		memcpy(device, word, strlen(word) + 1);
 	return ret;
 }
 
@@ -184,43 +229,184 @@ static bool name_word(struct args *args, const char *key, struct rule *rule,
 	return true;
 }
 
-static int verdict_word(struct args *args, const char *key, struct rule *rule)
+/* What a packet is. */
+static bool packet_word(struct args *args, const char *key, struct rule *rule,
+			int *ret)
 {
-	if (rule->set & BIT(KRAW_RULE_A_VERDICT))
-		return fail("'%s': the rule has a verdict already", key);
-	rule->set |= BIT(KRAW_RULE_A_VERDICT);
-	if (!strcmp(key, "deliver"))
-		return parse_deliver(args, &rule->verdict);
-	return name_parse(&verdict_names, key, &rule->verdict);
+	const char *word;
+
+	if (!strcmp(key, "src"))
+		*ret = mark(&rule->set, KRAW_RULE_A_SRC, key) ?:
+			       rule_prefix(args, key, &rule->src);
+	else if (!strcmp(key, "dst"))
+		*ret = mark(&rule->set, KRAW_RULE_A_DST, key) ?:
+			       rule_prefix(args, key, &rule->dst);
+	else if (!strcmp(key, "ttl"))
+		*ret = mark(&rule->set, KRAW_RULE_A_TTL_MAX, key) ?:
+			       rule_range(args, key, UINT8_MAX, &rule->ttl);
+	else if (!strcmp(key, "len"))
+		*ret = mark(&rule->set, KRAW_RULE_A_LEN_MAX, key) ?:
+			       rule_range(args, key, UINT32_MAX, &rule->len);
+	else if (!strcmp(key, "type"))
+		*ret = mark(&rule->set, KRAW_RULE_A_TYPE_MAX, key) ?:
+			       rule_range(args, key, UINT8_MAX, &rule->type);
+	else if (!strcmp(key, "dscp"))
+		*ret = mark(&rule->set, KRAW_RULE_A_DSCP, key) ?:
+			       args_value(args, key, &word)    ?:
+			       parse_dscp(word, &rule->dscp);
+	else if (!strcmp(key, "match") || !strcmp(key, "bytecode"))
+		*ret = rule_program(args, key, rule);
+	else
+		return false;
+	return true;
 }
 
-static int match_word(struct args *args, const char *key, struct rule *rule)
+/* What the kernel knows of it: how it came, who sent it. */
+static bool context_word(struct args *args, const char *key, struct rule *rule,
+			 int *ret)
 {
-	if (!strcmp(key, "src"))
-		return mark(&rule->set, KRAW_RULE_A_SRC, key) ?:
-			       rule_prefix(args, key, &rule->src);
-	if (!strcmp(key, "dst"))
-		return mark(&rule->set, KRAW_RULE_A_DST, key) ?:
-			       rule_prefix(args, key, &rule->dst);
+	const char *word;
+
 	if (!strcmp(key, "dev"))
-		return mark(&rule->set, KRAW_RULE_A_DEV, key) ?:
-			       rule_device(args, rule);
-	if (!strcmp(key, "ttl"))
-		return mark(&rule->set, KRAW_RULE_A_TTL_MAX, key) ?:
-			       rule_range(args, key, UINT8_MAX, &rule->ttl);
-	if (!strcmp(key, "len"))
-		return mark(&rule->set, KRAW_RULE_A_LEN_MAX, key) ?:
-			       rule_range(args, key, UINT32_MAX, &rule->len);
-	if (!strcmp(key, "type"))
-		return mark(&rule->set, KRAW_RULE_A_TYPE_MAX, key) ?:
-			       rule_range(args, key, UINT8_MAX, &rule->type);
-	if (!strcmp(key, "match") || !strcmp(key, "bytecode"))
-		return rule_program(args, key, rule);
-	if (!strcmp(key, "deliver") || !strcmp(key, "allow") ||
-	    !strcmp(key, "deny"))
-		return verdict_word(args, key, rule);
+		*ret = mark(&rule->set, KRAW_RULE_A_DEV, key) ?:
+			       rule_device(args, key, rule->dev);
+	else if (!strcmp(key, "mark"))
+		*ret = mark(&rule->set, KRAW_RULE_A_MARK, key) ?:
+			       args_value(args, key, &word)    ?:
+			       parse_mark(word, &rule->mark, &rule->mark_mask);
+	else if (!strcmp(key, "fragment"))
+		*ret = mark(&rule->set, KRAW_RULE_A_FRAGMENT, key);
+	else if (!strcmp(key, "uid"))
+		*ret = mark(&rule->set, KRAW_RULE_A_UID_MAX, key) ?:
+			       args_value(args, key, &word)	  ?:
+			       parse_users(word, &rule->uid);
+	else if (!strcmp(key, "hdrincl"))
+		*ret = mark(&rule->set, KRAW_RULE_A_HDRINCL, key);
+	else if (!strcmp(key, "spoofed"))
+		*ret = mark(&rule->set, KRAW_RULE_A_SPOOFED, key);
+	else
+		return false;
+	return true;
+}
+
+static int rule_limit(struct args *args, struct rule *rule)
+{
+	const char *word;
+	int ret;
+
+	ret = mark(&rule->set, KRAW_RULE_A_LIMIT_RATE, "limit") ?:
+		      args_value(args, "limit", &word)		?:
+		      parse_rate(word, &rule->limit_rate);
+	if (ret || !args_take(args, "burst"))
+		return ret;
+	rule->set |= BIT(KRAW_RULE_A_LIMIT_BURST);
+	return args_value(args, "burst", &word) ?:
+		       parse_burst(word, &rule->limit_burst);
+}
+
+static int rule_mirror(struct args *args, struct rule *rule)
+{
+	int ret = mark(&rule->set, KRAW_RULE_A_MIRROR, "mirror");
+
+	if (!ret && !args_take(args, "dev"))
+		ret = fail("mirror: to which device? Write 'mirror dev IF'");
+	return ret ? ret : rule_device(args, "mirror dev", rule->mirror);
+}
+
+static int rule_comment(struct args *args, struct rule *rule)
+{
+	const char *word;
+	int ret;
+
+	ret = mark(&rule->set, KRAW_RULE_A_COMMENT, "comment") ?:
+		      args_value(args, "comment", &word)       ?:
+		      parse_comment(word);
+	if (!ret)
+		rule->comment = xstrdup(word);
+	return ret;
+}
+
+/* What a rule does beside its verdict. */
+static bool action_word(struct args *args, const char *key, struct rule *rule,
+			int *ret)
+{
+	if (!strcmp(key, "limit"))
+		*ret = rule_limit(args, rule);
+	else if (!strcmp(key, "mirror"))
+		*ret = rule_mirror(args, rule);
+	else if (!strcmp(key, "trace"))
+		*ret = mark(&rule->set, KRAW_RULE_A_TRACE, key);
+	else if (!strcmp(key, "comment"))
+		*ret = rule_comment(args, rule);
+	else
+		return false;
+	return true;
+}
+
+static int rule_deliver(struct args *args, struct rule *rule)
+{
+	int ret = parse_deliver(args, &rule->verdict);
+
+	if (ret || rule->verdict != KRAW_VERDICT_ONE)
+		return ret;
+	return parse_one(args, &rule->set, KRAW_RULE_A_ONE_BY,
+			 KRAW_RULE_A_ONE_REUSEPORT, &rule->one_by);
+}
+
+static bool verdict_word(struct args *args, const char *key, struct rule *rule,
+			 int *ret)
+{
+	bool deliver = !strcmp(key, "deliver");
+
+	if (!deliver && strcmp(key, "allow") && strcmp(key, "deny"))
+		return false;
+	if (rule->set & BIT(KRAW_RULE_A_VERDICT))
+		*ret = fail("'%s': the rule has a verdict already", key);
+	else if (deliver)
+		*ret = rule_deliver(args, rule);
+	else
+		*ret = name_parse(&verdict_names, key, &rule->verdict);
+	rule->set |= BIT(KRAW_RULE_A_VERDICT);
+	return true;
+}
+
+static int rule_word(struct args *args, const char *key, struct rule *rule)
+{
+	int ret = 0;
+
+	if (name_word(args, key, rule, &ret) ||
+	    packet_word(args, key, rule, &ret) ||
+	    context_word(args, key, rule, &ret) ||
+	    action_word(args, key, rule, &ret) ||
+	    verdict_word(args, key, rule, &ret) || stray_word(key, &ret))
+		return ret;
 	return fail("'%s' is not understood in a rule: see 'kraw rule help'",
 		    key);
+}
+
+/* Words that one hook only has a meaning for. */
+static int check_hook(const struct rule *rule)
+{
+	static const struct {
+		unsigned int attr;
+		const char *word;
+	} output_only[] = {
+		{ KRAW_RULE_A_UID_MAX, "uid" },
+		{ KRAW_RULE_A_HDRINCL, "hdrincl" },
+		{ KRAW_RULE_A_SPOOFED, "spoofed" },
+	};
+	unsigned int i;
+
+	if (rule->hook == KRAW_HOOK_OUTPUT) {
+		if (rule->set & BIT(KRAW_RULE_A_MIRROR))
+			return fail("mirror: copies packets that come in, leave it out on hook output");
+		return 0;
+	}
+	for (i = 0; i < sizeof(output_only) / sizeof(output_only[0]); i++)
+		if (rule->set & BIT(output_only[i].attr))
+			return fail("%s: tells about packets that are sent here, use it with 'hook output' only",
+				    output_only[i].word);
+	return 0;
 }
 
 static int check_rule(const struct rule *rule)
@@ -244,7 +430,7 @@ static int check_rule(const struct rule *rule)
 	    (rule->set & BIT(KRAW_RULE_A_DST)) &&
 	    rule->src.len != rule->dst.len)
 		return fail("src and dst: one is IPv4 and the other IPv6, no packet has both");
-	return 0;
+	return check_hook(rule);
 }
 
 int rule_parse(struct args *args, struct rule *rule)
@@ -255,8 +441,7 @@ int rule_parse(struct args *args, struct rule *rule)
 	memset(rule, 0, sizeof(*rule));
 	rule->hook = KRAW_HOOK_INPUT;
 	while (!ret && (word = args_next(args)))
-		if (!name_word(args, word, rule, &ret))
-			ret = match_word(args, word, rule);
+		ret = rule_word(args, word, rule);
 	return ret ? ret : check_rule(rule);
 }
 

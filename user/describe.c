@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "describe.h"
-#include "bpf.h"
 #include "config.h"
-#include "error.h"
 #include "names.h"
-
-#include <arpa/inet.h>
-#include <stdlib.h>
-#include <string.h>
 
 static const char *const counter_names[KRAW_STATS_A_MAX + 1] = {
 	[KRAW_STATS_A_SEEN] = "seen",
 	[KRAW_STATS_A_ALL] = "all",
 	[KRAW_STATS_A_RAW] = "raw",
 	[KRAW_STATS_A_KERNEL] = "kernel",
+	[KRAW_STATS_A_ONE] = "one",
 	[KRAW_STATS_A_NONE] = "none",
 	[KRAW_STATS_A_REJECT] = "reject",
 	[KRAW_STATS_A_PASSED] = "passed",
@@ -22,9 +17,17 @@ static const char *const counter_names[KRAW_STATS_A_MAX + 1] = {
 	[KRAW_STATS_A_RAW_FILTERED] = "raw_filtered",
 	[KRAW_STATS_A_RAW_REFUSED] = "raw_refused",
 	[KRAW_STATS_A_KERNEL_HANDLED] = "kernel_handled",
+	[KRAW_STATS_A_ONE_NEXT] = "one_next",
+	[KRAW_STATS_A_ONE_NOBODY] = "one_nobody",
 	[KRAW_STATS_A_CLAIM_HANDLED] = "claim_handled",
 	[KRAW_STATS_A_UNREACH] = "unreach",
 	[KRAW_STATS_A_UNREACH_NEVER] = "unreach_never",
+	[KRAW_STATS_A_LIMITED] = "limited",
+	[KRAW_STATS_A_MIRRORED] = "mirrored",
+	[KRAW_STATS_A_MIRROR_FAILED] = "mirror_failed",
+	[KRAW_STATS_A_OUTPUT] = "output",
+	[KRAW_STATS_A_ALLOW] = "allow",
+	[KRAW_STATS_A_DENY] = "deny",
 };
 
 json_t *families_json(unsigned int families)
@@ -85,6 +88,24 @@ static json_t *proto_deliver(const void *object)
 	return json_string(name_of(&verdict_names, proto->deliver));
 }
 
+static json_t *proto_by(const void *object)
+{
+	const struct proto *proto = object;
+
+	if (proto->deliver != KRAW_VERDICT_ONE)
+		return NULL;
+	return json_string(name_of(&one_by_names, proto->one_by));
+}
+
+static json_t *proto_reuseport(const void *object)
+{
+	const struct proto *proto = object;
+
+	if (!(proto->set & BIT(KRAW_PROTO_A_ONE_REUSEPORT)))
+		return NULL;
+	return json_true();
+}
+
 static json_t *proto_unreach(const void *object)
 {
 	const struct proto *proto = object;
@@ -130,6 +151,8 @@ const struct field proto_fields[] = {
 	{ "claim", "claim", "CLAIM", proto_claim },
 	{ "deliver", "deliver", "DELIVER", proto_deliver,
 	  .colour = COLOUR_VERDICT },
+	{ "by", "by", NULL, proto_by },
+	{ "reuseport", "reuseport", NULL, proto_reuseport, .form = FORM_FLAG },
 	{ "unreach", "unreach", "UNREACH", proto_unreach },
 	{ "rules", "rules", "RULES", proto_rules, .when = FIELD_INFO },
 	{ "generation", "generation", NULL, proto_generation,
@@ -141,207 +164,5 @@ const struct field proto_fields[] = {
 
 const struct field proto_name_fields[] = {
 	{ "proto", "", "PROTO", proto_number },
-	{ NULL },
-};
-
-static json_t *rule_handle(const void *object)
-{
-	const struct rule *rule = object;
-
-	if (!(rule->set & BIT(KRAW_RULE_A_HANDLE)))
-		return NULL;
-	return json_integer(rule->handle);
-}
-
-static json_t *rule_hook(const void *object)
-{
-	const struct rule *rule = object;
-
-	return rule->hook ? json_string(name_of(&hook_names, rule->hook)) :
-			    NULL;
-}
-
-static json_t *rule_proto(const void *object)
-{
-	const struct rule *rule = object;
-
-	return json_integer(rule->proto);
-}
-
-static json_t *rule_pref(const void *object)
-{
-	const struct rule *rule = object;
-
-	if (!(rule->set & BIT(KRAW_RULE_A_PREF)))
-		return NULL;
-	return json_integer(rule->pref);
-}
-
-static json_t *prefix_json(const struct prefix *prefix)
-{
-	char address[INET6_ADDRSTRLEN];
-	char *text;
-	json_t *value;
-
-	inet_ntop(prefix->len == 4 ? AF_INET : AF_INET6, prefix->addr, address,
-		  sizeof(address));
-	text = xasprintf("%s/%u", address, prefix->bits);
-	value = json_string(text);
-	free(text);
-	return value;
-}
-
-static json_t *rule_src(const void *object)
-{
-	const struct rule *rule = object;
-
-	if (!(rule->set & BIT(KRAW_RULE_A_SRC)))
-		return NULL;
-	return prefix_json(&rule->src);
-}
-
-static json_t *rule_dst(const void *object)
-{
-	const struct rule *rule = object;
-
-	if (!(rule->set & BIT(KRAW_RULE_A_DST)))
-		return NULL;
-	return prefix_json(&rule->dst);
-}
-
-static json_t *rule_dev(const void *object)
-{
-	const struct rule *rule = object;
-
-	if (!(rule->set & BIT(KRAW_RULE_A_DEV)))
-		return NULL;
-	return output_string(rule->dev);
-}
-
-static json_t *range_json(const struct range *range)
-{
-	json_t *list = json_array();
-
-	json_array_append_new(list, json_integer(range->min));
-	json_array_append_new(list, json_integer(range->max));
-	return list;
-}
-
-static json_t *rule_ttl(const void *object)
-{
-	const struct rule *rule = object;
-
-	if (!(rule->set & BIT(KRAW_RULE_A_TTL_MAX)))
-		return NULL;
-	return range_json(&rule->ttl);
-}
-
-static json_t *rule_len(const void *object)
-{
-	const struct rule *rule = object;
-
-	if (!(rule->set & BIT(KRAW_RULE_A_LEN_MAX)))
-		return NULL;
-	return range_json(&rule->len);
-}
-
-static json_t *rule_type(const void *object)
-{
-	const struct rule *rule = object;
-
-	if (!(rule->set & BIT(KRAW_RULE_A_TYPE_MAX)))
-		return NULL;
-	return range_json(&rule->type);
-}
-
-static json_t *rule_match(const void *object)
-{
-	const struct rule *rule = object;
-
-	return rule->expr ? output_string(rule->expr) : NULL;
-}
-
-/* Only what nothing else says: a program that came without its expression. */
-static json_t *rule_bytecode(const void *object)
-{
-	const struct rule *rule = object;
-	json_t *value;
-	char *text;
-
-	if (rule->expr || !rule->bpf)
-		return NULL;
-	text = bpf_print(rule->bpf, rule->bpf_len);
-	value = json_string(text);
-	free(text);
-	return value;
-}
-
-static json_t *rule_deliver(const void *object)
-{
-	const struct rule *rule = object;
-
-	if (!rule->verdict || rule->hook == KRAW_HOOK_OUTPUT)
-		return NULL;
-	return json_string(name_of(&verdict_names, rule->verdict));
-}
-
-static json_t *rule_verdict(const void *object)
-{
-	const struct rule *rule = object;
-
-	if (!rule->verdict || rule->hook != KRAW_HOOK_OUTPUT)
-		return NULL;
-	return json_string(name_of(&verdict_names, rule->verdict));
-}
-
-static json_t *rule_packets(const void *object)
-{
-	const struct rule *rule = object;
-
-	return json_integer(rule->packets);
-}
-
-static json_t *rule_bytes(const void *object)
-{
-	const struct rule *rule = object;
-
-	return json_integer(rule->bytes);
-}
-
-static json_t *rule_generation(const void *object)
-{
-	const struct rule *rule = object;
-
-	return json_integer(rule->generation);
-}
-
-const struct field rule_fields[] = {
-	{ "handle", NULL, NULL, rule_handle },
-	{ "hook", "hook", "HOOK", rule_hook },
-	{ "proto", "proto", "PROTO", rule_proto, .colour = COLOUR_NUMBER },
-	{ "pref", "pref", "PREF", rule_pref },
-	{ NULL, "handle", NULL, rule_handle, .when = FIELD_HANDLE },
-	{ "src", "src", NULL, rule_src },
-	{ "dst", "dst", NULL, rule_dst },
-	{ "dev", "dev", NULL, rule_dev },
-	{ "ttl", "ttl", NULL, rule_ttl, .form = FORM_RANGE },
-	{ "len", "len", NULL, rule_len, .form = FORM_RANGE },
-	{ "type", "type", NULL, rule_type, .form = FORM_RANGE },
-	{ "match", "match", NULL, rule_match },
-	{ "bytecode", "bytecode", NULL, rule_bytecode },
-	{ "deliver", "deliver", "DELIVER", rule_deliver,
-	  .colour = COLOUR_VERDICT },
-	{ "verdict", "", NULL, rule_verdict, .colour = COLOUR_VERDICT },
-	{ "generation", NULL, NULL, rule_generation, .when = FIELD_DETAILS },
-	{ "packets", "packets", NULL, rule_packets, .when = FIELD_STATISTICS },
-	{ "bytes", "bytes", NULL, rule_bytes, .when = FIELD_STATISTICS },
-	{ NULL },
-};
-
-const struct field rule_name_fields[] = {
-	{ "hook", "hook", NULL, rule_hook },
-	{ "proto", "proto", NULL, rule_proto },
-	{ "pref", "pref", NULL, rule_pref },
-	{ "handle", "handle", NULL, rule_handle },
 	{ NULL },
 };

@@ -42,6 +42,15 @@ const struct names verdict_names = {
 	},
 };
 
+const struct names one_by_names = {
+	"way to choose one",
+	{
+		{ "flow", KRAW_ONE_BY_FLOW },
+		{ "random", KRAW_ONE_BY_RANDOM },
+		{ "cpu", KRAW_ONE_BY_CPU },
+	},
+};
+
 const struct names unreach_names = {
 	"unreach",
 	{
@@ -133,6 +142,27 @@ int protocol_number(const char *name)
 	for (i = 0; i < ARRAY_SIZE(protocols); i++)
 		if (!strcasecmp(protocols[i].name, name))
 			return protocols[i].number;
+	return -1;
+}
+
+int dscp_number(const char *name)
+{
+	size_t len = strlen(name);
+
+	/* Class selectors, RFC 2474; assured forwarding, RFC 2597 */
+	if (len == 3 && !strncasecmp(name, "cs", 2) && name[2] >= '0' &&
+	    name[2] <= '7')
+		return (name[2] - '0') * 8;
+	if (len == 4 && !strncasecmp(name, "af", 2) && name[2] >= '1' &&
+	    name[2] <= '4' && name[3] >= '1' && name[3] <= '3')
+		return (name[2] - '0') * 8 + (name[3] - '0') * 2;
+	/* RFC 3246, RFC 5865, RFC 8622 */
+	if (!strcasecmp(name, "ef"))
+		return 46;
+	if (!strcasecmp(name, "va"))
+		return 44;
+	if (!strcasecmp(name, "le"))
+		return 1;
 	return -1;
 }
 

@@ -17,6 +17,7 @@ struct names {
 extern const struct names family_names;
 extern const struct names claim_names;
 extern const struct names verdict_names;
+extern const struct names one_by_names;
 extern const struct names unreach_names;
 extern const struct names hook_names;
 
@@ -28,6 +29,9 @@ int name_parse(const struct names *names, const char *word, uint8_t *value);
 
 /* The name of a protocol number, or NULL. Valid until the next call. */
 const char *protocol_name(uint8_t number);
+
+/* The number of a DSCP name (cs0, af11, ef), in any case, or -1. */
+int dscp_number(const char *name);
 
 /* The number of a protocol name, or -1. */
 int protocol_number(const char *name);

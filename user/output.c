@@ -164,6 +164,18 @@ static void write_range(FILE *file, const json_t *range)
 	}
 }
 
+static void write_limit(FILE *file, const json_t *limit)
+{
+	const json_t *burst = json_object_get(limit, "burst");
+
+	write_scalar(file, json_object_get(limit, "rate"), false);
+	fputs("/s", file);
+	if (burst) {
+		fputs(" burst ", file);
+		write_scalar(file, burst, false);
+	}
+}
+
 static void write_processes(FILE *file, json_t *list)
 {
 	json_t *process;
@@ -192,6 +204,11 @@ static void write_value(FILE *file, const struct field *field, json_t *value)
 		break;
 	case FORM_TEXT:
 		write_scalar(file, value, false);
+		break;
+	case FORM_FLAG:
+		break;
+	case FORM_LIMIT:
+		write_limit(file, value);
 		break;
 	case FORM_RANGE:
 		write_range(file, value);
@@ -266,7 +283,8 @@ static void write_words(FILE *file, const struct field *fields,
 		if (!first && field->form != FORM_COUNTERS)
 			fputc(' ', file);
 		if (*field->word)
-			fprintf(file, "%s ", field->word);
+			fprintf(file, "%s%s", field->word,
+				field->form == FORM_FLAG ? "" : " ");
 		if (colour)
 			fputs(colour, file);
 		write_value(file, field, value);

@@ -19,6 +19,8 @@ extern struct options {
 enum field_form {
 	FORM_PLAIN, /* a number, or a word quoted where a shell needs it */
 	FORM_TEXT, /* words for a person, not quoted */
+	FORM_FLAG, /* true as nothing: its word says it all */
+	FORM_LIMIT, /* { "rate": 10, "burst": 5 } as 10/s burst 5 */
 	FORM_RANGE, /* [1, 5] as 1-5, [1, 1] as 1 */
 	FORM_FAMILIES, /* ["ipv4"] as ipv4, both of them as both */
 	FORM_PROCESSES, /* [{ "name": "a", "pid": 1, "fd": 2 }], null: unknown */

@@ -6,7 +6,9 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <linux/kraw.h>
 #include <net/if.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -191,16 +193,137 @@ int parse_prefix(const char *keyword, const char *word, struct prefix *prefix)
 	return 0;
 }
 
-int parse_device(const char *word)
+int parse_device(const char *keyword, const char *word)
 {
 	if (!*word || strlen(word) >= IFNAMSIZ)
-		return fail("dev '%s': a device name has 1 to %d characters",
-			    word, IFNAMSIZ - 1);
+		return fail("%s '%s': a device name has 1 to %d characters",
+			    keyword, word, IFNAMSIZ - 1);
 	if (!if_nametoindex(word)) {
 		if (errno == ENODEV || errno == ENXIO)
-			return fail("dev %s: no such device in this network namespace, see 'ip link'",
-				    word);
-		return refused("dev %s: %s", word, strerror(errno));
+			return fail("%s %s: no such device in this network namespace, see 'ip link'",
+				    keyword, word);
+		return refused("%s %s: %s", keyword, word, strerror(errno));
 	}
+	return 0;
+}
+
+int parse_dscp(const char *word, uint8_t *dscp)
+{
+	int known = dscp_number(word);
+	uint32_t value;
+
+	switch (read_digits(word, word + strlen(word), KRAW_DSCP_MAX, &value)) {
+	case DIGITS_OK:
+		*dscp = value;
+		return 0;
+	case DIGITS_TOO_BIG:
+		return fail("dscp %s: too large, the largest value is %d", word,
+			    KRAW_DSCP_MAX);
+	default:
+		if (known < 0)
+			return fail("dscp '%s': use a number from 0 to %d or a name: cs0 to cs7, af11 to af43, ef, va or le",
+				    word, KRAW_DSCP_MAX);
+		*dscp = known;
+		return 0;
+	}
+}
+
+/* Decimal digits, or 0x and hexadecimal ones. */
+static bool read_bits(const char *text, const char *end, uint32_t *bits)
+{
+	uint64_t value = 0;
+
+	if (end - text < 3 || text[0] != '0' || (text[1] | 0x20) != 'x')
+		return read_digits(text, end, UINT32_MAX, bits) == DIGITS_OK;
+	for (text += 2; text != end; text++) {
+		int c = tolower((unsigned char)*text);
+
+		if (!isxdigit(c))
+			return false;
+		value = value * 16 + (isdigit(c) ? c - '0' : c - 'a' + 10);
+		if (value > UINT32_MAX)
+			return false;
+	}
+	*bits = value;
+	return true;
+}
+
+int parse_mark(const char *word, uint32_t *mark, uint32_t *mask)
+{
+	const char *end = word + strlen(word);
+	const char *slash = strchr(word, '/');
+
+	*mask = UINT32_MAX;
+	if (!read_bits(word, slash ? slash : end, mark) ||
+	    (slash && !read_bits(slash + 1, end, mask)))
+		return fail("mark '%s': write VALUE or VALUE/MASK, decimal or as 0x10, up to 0xffffffff",
+			    word);
+	if (*mark & ~*mask)
+		return fail("mark %s: the value has bits outside of the mask, write mark 0x%x/0x%x",
+			    word, *mark & *mask, *mask);
+	return 0;
+}
+
+int parse_users(const char *word, struct range *uids)
+{
+	const struct passwd *user;
+
+	/* Names may have a dash in them, but start with no digit. */
+	if (isdigit((unsigned char)*word))
+		return parse_range("uid", word, UINT32_MAX, uids);
+	user = getpwnam(word);
+	if (!user)
+		return fail("uid '%s': no such user here, use a user's name, a number or a range A-B",
+			    word);
+	uids->min = user->pw_uid;
+	uids->max = user->pw_uid;
+	return 0;
+}
+
+int parse_rate(const char *word, uint32_t *rate)
+{
+	const char *slash = strchr(word, '/');
+	const char *end = slash ? slash : word + strlen(word);
+
+	switch (read_digits(word, end, UINT32_MAX, rate)) {
+	case DIGITS_NONE:
+		return fail("limit '%s': not a rate, write R/s, packets a second",
+			    word);
+	case DIGITS_TOO_BIG:
+		return fail("limit %s: too large, the largest rate is %u/s",
+			    word, UINT32_MAX);
+	default:
+		break;
+	}
+	if (!slash || strcmp(slash, "/s"))
+		return fail("limit '%s': rates are in packets a second and in nothing else, write R/s",
+			    word);
+	if (!*rate)
+		return fail("limit %s: the rule would never match, the smallest rate is 1/s",
+			    word);
+	return 0;
+}
+
+int parse_burst(const char *word, uint32_t *burst)
+{
+	int ret = parse_number("burst", word, UINT32_MAX, burst);
+
+	if (!ret && !*burst)
+		ret = fail("burst 0: the rule would never match, the smallest burst is 1");
+	return ret;
+}
+
+int parse_comment(const char *word)
+{
+	char *clean = escape(word);
+	bool same = !strcmp(clean, word);
+
+	free(clean);
+	if (!same)
+		return fail("comment '%s': control characters, and what is no valid UTF-8, are not possible",
+			    word);
+	if (strlen(word) > KRAW_COMMENT_MAX)
+		return fail("comment: it has %zu bytes, %d are possible",
+			    strlen(word), KRAW_COMMENT_MAX);
 	return 0;
 }

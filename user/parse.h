@@ -47,6 +47,12 @@ int parse_number(const char *keyword, const char *word, uint32_t max,
 int parse_range(const char *keyword, const char *word, uint32_t max,
 		struct range *range);
 int parse_prefix(const char *keyword, const char *word, struct prefix *prefix);
-int parse_device(const char *word);
+int parse_device(const char *keyword, const char *word);
+int parse_dscp(const char *word, uint8_t *dscp);
+int parse_mark(const char *word, uint32_t *mark, uint32_t *mask);
+int parse_users(const char *word, struct range *uids);
+int parse_rate(const char *word, uint32_t *rate);
+int parse_burst(const char *word, uint32_t *burst);
+int parse_comment(const char *word);
 
 #endif /* KRAW_PARSE_H */

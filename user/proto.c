@@ -14,7 +14,8 @@ const char proto_usage[] =
 	"P       := number 0-255, or a name as in /etc/protocols\n"
 	"FAMILY  := ipv4 | ipv6 | both\n"
 	"CLAIM   := none | plain | ports\n"
-	"VERDICT := all | raw | kernel | one | none | reject\n"
+	"VERDICT := all | raw | kernel | none | reject |\n"
+	"           one [by { flow | random | cpu }] [reuseport]\n"
 	"UNREACH := auto | never | always\n";
 
 static int proto_send(enum kraw_cmd cmd, const char *command,

@@ -8,15 +8,21 @@
 
 const char rule_usage[] =
 	"Usage: kraw rule { add | replace } [hook HOOK] proto P [pref N] [handle H]\n"
-	"                 [MATCH ...] { deliver VERDICT | allow | deny }\n"
+	"                 [MATCH ...] [ACTION ...] { deliver VERDICT | allow | deny }\n"
 	"       kraw rule del [hook HOOK] proto P { pref N | handle H }\n"
 	"       kraw rule [ show [hook HOOK] [proto P] ]\n"
 	"       kraw rule flush proto P [hook HOOK]\n"
 	"HOOK    := input | output\n"
 	"P       := number 0-255, or a name as in /etc/protocols\n"
 	"MATCH   := src PREFIX | dst PREFIX | dev IF | ttl A-B | len A-B |\n"
-	"           type A-B | match 'PCAP EXPRESSION' | bytecode PROGRAM\n"
-	"VERDICT := all | raw | kernel | one | none | reject   (hook input)\n"
+	"           type A-B | dscp D | mark V[/M] | fragment |\n"
+	"           match 'PCAP EXPRESSION' | bytecode PROGRAM   and for hook output\n"
+	"           uid { A-B | USER } | hdrincl | spoofed\n"
+	"D       := 0-63, cs0-cs7, af11-af43, ef, va or le\n"
+	"ACTION  := limit R/s [burst N] | mirror dev IF (hook input) | trace |\n"
+	"           comment TEXT\n"
+	"VERDICT := all | raw | kernel | none | reject |       (hook input)\n"
+	"           one [by { flow | random | cpu }] [reuseport]\n"
 	"allow and deny are for hook output.\n";
 
 static int rule_send(enum kraw_cmd cmd, const char *command,
@@ -52,7 +58,7 @@ static int rule_add(struct args *args)
 
 static int rule_replace(struct args *args)
 {
-	const uint32_t names = BIT(KRAW_RULE_A_PREF) | BIT(KRAW_RULE_A_HANDLE);
+	const uint64_t names = BIT(KRAW_RULE_A_PREF) | BIT(KRAW_RULE_A_HANDLE);
 	struct rule rule;
 	int ret;
 
@@ -67,7 +73,7 @@ static int rule_replace(struct args *args)
 
 static int rule_del(struct args *args)
 {
-	const uint32_t names = BIT(KRAW_RULE_A_PREF) | BIT(KRAW_RULE_A_HANDLE);
+	const uint64_t names = BIT(KRAW_RULE_A_PREF) | BIT(KRAW_RULE_A_HANDLE);
 	struct rule rule;
 	int ret;
 

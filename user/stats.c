@@ -52,6 +52,7 @@ COUNTER(seen, KRAW_STATS_A_SEEN)
 COUNTER(all, KRAW_STATS_A_ALL)
 COUNTER(raw, KRAW_STATS_A_RAW)
 COUNTER(kernel, KRAW_STATS_A_KERNEL)
+COUNTER(one, KRAW_STATS_A_ONE)
 COUNTER(none, KRAW_STATS_A_NONE)
 COUNTER(reject, KRAW_STATS_A_REJECT)
 COUNTER(passed, KRAW_STATS_A_PASSED)
@@ -60,9 +61,17 @@ COUNTER(raw_copies, KRAW_STATS_A_RAW_COPIES)
 COUNTER(raw_filtered, KRAW_STATS_A_RAW_FILTERED)
 COUNTER(raw_refused, KRAW_STATS_A_RAW_REFUSED)
 COUNTER(kernel_handled, KRAW_STATS_A_KERNEL_HANDLED)
+COUNTER(one_next, KRAW_STATS_A_ONE_NEXT)
+COUNTER(one_nobody, KRAW_STATS_A_ONE_NOBODY)
 COUNTER(claim_handled, KRAW_STATS_A_CLAIM_HANDLED)
 COUNTER(unreach, KRAW_STATS_A_UNREACH)
 COUNTER(unreach_never, KRAW_STATS_A_UNREACH_NEVER)
+COUNTER(limited, KRAW_STATS_A_LIMITED)
+COUNTER(mirrored, KRAW_STATS_A_MIRRORED)
+COUNTER(mirror_failed, KRAW_STATS_A_MIRROR_FAILED)
+COUNTER(output, KRAW_STATS_A_OUTPUT)
+COUNTER(allow, KRAW_STATS_A_ALLOW)
+COUNTER(deny, KRAW_STATS_A_DENY)
 
 static const struct field row_fields[] = {
 	{ "proto", NULL, "PROTO", row_number, .colour = COLOUR_NUMBER },
@@ -72,6 +81,7 @@ static const struct field row_fields[] = {
 	{ "all", NULL, "ALL", row_all },
 	{ "raw", NULL, "RAW", row_raw },
 	{ "kernel", NULL, "KERNEL", row_kernel },
+	{ "one", NULL, "ONE", row_one },
 	{ "none", NULL, "NONE", row_none },
 	{ "reject", NULL, "REJECT", row_reject },
 	{ "passed", NULL, "PASSED", row_passed },
@@ -84,11 +94,23 @@ static const struct field row_fields[] = {
 	  .when = FIELD_DETAILS_TEXT },
 	{ "kernel_handled", NULL, "KERNEL-HANDLED", row_kernel_handled,
 	  .when = FIELD_DETAILS_TEXT },
+	{ "one_next", NULL, "ONE-NEXT", row_one_next,
+	  .when = FIELD_DETAILS_TEXT },
+	{ "one_nobody", NULL, "ONE-NOBODY", row_one_nobody,
+	  .when = FIELD_DETAILS_TEXT },
 	{ "claim_handled", NULL, "CLAIM-HANDLED", row_claim_handled,
 	  .when = FIELD_DETAILS_TEXT },
 	{ "unreach", NULL, "UNREACH", row_unreach },
 	{ "unreach_never", NULL, "UNREACH-NEVER", row_unreach_never,
 	  .when = FIELD_DETAILS_TEXT },
+	{ "limited", NULL, "LIMITED", row_limited, .when = FIELD_DETAILS_TEXT },
+	{ "mirrored", NULL, "MIRRORED", row_mirrored,
+	  .when = FIELD_DETAILS_TEXT },
+	{ "mirror_failed", NULL, "MIRROR-FAILED", row_mirror_failed,
+	  .when = FIELD_DETAILS_TEXT },
+	{ "output", NULL, "OUTPUT", row_output, .when = FIELD_DETAILS_TEXT },
+	{ "allow", NULL, "ALLOW", row_allow, .when = FIELD_DETAILS_TEXT },
+	{ "deny", NULL, "DENY", row_deny },
 	{ NULL },
 };
 

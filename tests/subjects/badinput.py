@@ -81,6 +81,26 @@ ALONE = [
     ("rule add proto 253 src 10.0.0.0/8", 1, "no verdict"),
     ("rule add proto 253 deny", 1, "hook output"),
     ("rule add hook output proto 253 deny", 2, "output"),
+    ("rule add proto 253 dscp 64 deliver raw", 1, "63"),
+    ("rule add proto 253 mark 0x11/0x10 deliver raw", 1, "mark 0x10/0x10"),
+    ("rule add proto 253 uid 0 deliver raw", 1, "hook output"),
+    ("rule add proto 253 hdrincl deliver raw", 1, "hook output"),
+    ("rule add proto 253 spoofed deliver raw", 1, "hook output"),
+    ("rule add hook output proto 253 mirror dev r0 deny", 1, "hook output"),
+    ("rule add proto 253 mirror dev nosuchdev deliver raw", 1,
+     "no such device"),
+    ("rule add proto 253 limit 10/m deliver raw", 1, "R/s"),
+    ("rule add proto 253 limit 0/s deliver raw", 1, "1/s"),
+    ("rule add proto 253 limit 1/s burst 0 deliver raw", 1, "burst"),
+    ("rule add proto 253 burst 5 deliver raw", 1, "limit R/s"),
+    ("rule add proto 253 by flow deliver raw", 1, "deliver one"),
+    (["rule", "add", "proto", "253", "comment", "x\n\x1b[2Jy", "deliver",
+      "raw"], 1, r"x\x0a\x1b[2Jy"),
+    (["rule", "add", "proto", "253", "comment", "x" * 129, "deliver", "raw"],
+     1, "128"),
+    # 128 characters, but more bytes
+    (["rule", "add", "proto", "253", "comment", "\u00e9" + "x" * 127,
+      "deliver", "raw"], 1, "128"),
     ("", 1, None),
     (["proto", "add", "25\n3\x1b[31m"], 1, r"25\x0a3\x1b[31m"),
     ("-n nosuchnamespace proto", 1, "nosuchnamespace"),
@@ -121,6 +141,20 @@ proto add 99 deliver nobody
 proto add 99 deliver allow
 proto add 99 deliver deny
 proto add 99 deliver raw deliver none
+proto add 99 deliver one by
+proto add 99 deliver one by nobody
+proto add 99 deliver one by flow by flow
+proto add 99 deliver one by flow by cpu
+proto add 99 deliver one reuseport reuseport
+proto add 99 deliver one deliver one
+proto add 99 deliver one flow
+proto add 99 deliver all by flow
+proto add 99 deliver raw reuseport
+proto add 99 by flow deliver one
+proto add 99 reuseport
+proto add 99 burst 5
+proto set 253 by cpu
+proto set 253 reuseport
 proto add 99 unreach
 proto add 99 unreach sometimes
 proto add 99 nosuch
@@ -204,6 +238,96 @@ rule add proto 253 bytecode '2,6 0 0 0' deliver raw
 rule add proto 253 bytecode '1,6 0 0 0,6 0 0 0' deliver raw
 rule add proto 253 bytecode '1,6 0 0 x' deliver raw
 rule add proto 253 bytecode '4097,6 0 0 0' deliver raw
+rule add proto 253 dscp deliver raw
+rule add proto 253 dscp '' deliver raw
+rule add proto 253 dscp -1 deliver raw
+rule add proto 253 dscp 0x2e deliver raw
+rule add proto 253 dscp 0-63 deliver raw
+rule add proto 253 dscp cs8 deliver raw
+rule add proto 253 dscp cs deliver raw
+rule add proto 253 dscp cs10 deliver raw
+rule add proto 253 dscp af10 deliver raw
+rule add proto 253 dscp af14 deliver raw
+rule add proto 253 dscp af51 deliver raw
+rule add proto 253 dscp 1 dscp 1 deliver raw
+rule add proto 253 mark deliver raw
+rule add proto 253 mark '' deliver raw
+rule add proto 253 mark -1 deliver raw
+rule add proto 253 mark 0x deliver raw
+rule add proto 253 mark 0xg deliver raw
+rule add proto 253 mark ff deliver raw
+rule add proto 253 mark 4294967296 deliver raw
+rule add proto 253 mark 0x100000000 deliver raw
+rule add proto 253 mark 0x10000000000000000 deliver raw
+rule add proto 253 mark 1/ deliver raw
+rule add proto 253 mark /1 deliver raw
+rule add proto 253 mark 1/1/1 deliver raw
+rule add proto 253 mark 1/0 deliver raw
+rule add proto 253 mark 1-2 deliver raw
+rule add proto 253 mark 1 mark 2 deliver raw
+rule add proto 253 fragment yes deliver raw
+rule add proto 253 fragment fragment deliver raw
+rule add proto 253 uid 0 deliver raw
+rule add proto 253 uid root deliver raw
+rule add proto 253 hdrincl deliver raw
+rule add proto 253 hook input spoofed deliver raw
+rule add proto 253 uid 0 allow
+rule add hook output proto 253 uid deny
+rule add hook output proto 253 uid '' deny
+rule add hook output proto 253 uid nosuchuser deny
+rule add hook output proto 253 uid -1 deny
+rule add hook output proto 253 uid 4294967296 deny
+rule add hook output proto 253 uid 9-3 deny
+rule add hook output proto 253 uid 0-root deny
+rule add hook output proto 253 uid 0 uid 1 deny
+rule add hook output proto 253 hdrincl hdrincl deny
+rule add hook output proto 253 spoofed spoofed deny
+rule add hook output proto 253 spoofed
+rule add hook output proto 253 mirror dev lo deny
+rule add hook output proto 253 deliver one
+rule add hook output proto 253 allow by flow
+rule add proto 253 limit deliver raw
+rule add proto 253 limit '' deliver raw
+rule add proto 253 limit 10 deliver raw
+rule add proto 253 limit 10/ deliver raw
+rule add proto 253 limit 10/m deliver raw
+rule add proto 253 limit 10/second deliver raw
+rule add proto 253 limit 10/s/s deliver raw
+rule add proto 253 limit /s deliver raw
+rule add proto 253 limit 0/s deliver raw
+rule add proto 253 limit -1/s deliver raw
+rule add proto 253 limit 1.5/s deliver raw
+rule add proto 253 limit 4294967296/s deliver raw
+rule add proto 253 limit 10/s limit 10/s deliver raw
+rule add proto 253 limit 10/s burst deliver raw
+rule add proto 253 limit 10/s burst 0 deliver raw
+rule add proto 253 limit 10/s burst 4294967296 deliver raw
+rule add proto 253 limit 10/s burst 5 burst 5 deliver raw
+rule add proto 253 limit 10/s trace burst 5 deliver raw
+rule add proto 253 burst 5 limit 10/s deliver raw
+rule add proto 253 mirror deliver raw
+rule add proto 253 mirror lo deliver raw
+rule add proto 253 mirror dev
+rule add proto 253 mirror dev '' deliver raw
+rule add proto 253 mirror dev nosuchdev deliver raw
+rule add proto 253 mirror dev a-name-that-is-too-long deliver raw
+rule add proto 253 mirror dev lo mirror dev lo deliver raw
+rule add proto 253 trace trace deliver raw
+rule add proto 253 comment
+rule add proto 253 comment a b deliver raw
+rule add proto 253 comment a comment a deliver raw
+rule add proto 253 comment '\x07' deliver raw
+rule add proto 253 comment '\u202eevil' deliver raw
+rule add proto 253 comment \xff\xfe deliver raw
+rule add proto 253 deliver one by
+rule add proto 253 deliver one by nobody
+rule add proto 253 deliver one by flow by cpu
+rule add proto 253 deliver one reuseport reuseport
+rule add proto 253 deliver one flow
+rule add proto 253 deliver one deliver one
+rule add proto 253 deliver raw by flow
+rule add proto 253 deliver all reuseport
+rule add proto 253 by flow deliver one
 rule add proto 253 nosuch deliver raw
 rule replace proto 253 deliver raw
 rule replace proto 253 pref 10
