@@ -347,6 +347,23 @@ static int dump_rule_start(struct netlink_callback *cb)
 	return 0;
 }
 
+/*
+ * A rule does not fit into an empty message: its program is longer than all
+ * that were there when the dump began. Messages to come get the room, and this
+ * one says nothing.
+ */
+static int dump_more_room(struct sk_buff *msg, struct netlink_callback *cb)
+{
+	const u16 room = BPF_MAXINSNS * sizeof(struct sock_filter) + RULE_REST;
+
+	if (cb->min_dump_alloc == room ||
+	    !nlmsg_put(msg, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
+		       NLMSG_NOOP, 0, NLM_F_MULTI))
+		return -EMSGSIZE;
+	cb->min_dump_alloc = room;
+	return msg->len;
+}
+
 static bool rule_dump_skips(const struct kraw_rule_name *filter, int i)
 {
 	return (filter->has_proto && filter->proto != i / KRAW_HOOKS) ||
@@ -399,9 +416,8 @@ full:
 	rcu_read_unlock();
 	cb->args[0] = i;
 	cb->args[1] = index;
-	/* Nothing fits into an empty message: better an error than for ever. */
 	if (!msg->len && i < KRAW_PROTOCOLS * KRAW_HOOKS)
-		return -EMSGSIZE;
+		return dump_more_room(msg, cb);
 	return msg->len;
 }
 

@@ -13,7 +13,7 @@ NETLINK_GENERIC = 16
 SOL_NETLINK = 270
 NETLINK_ADD_MEMBERSHIP, NETLINK_CAP_ACK, NETLINK_EXT_ACK = 1, 10, 11
 
-NLMSG_ERROR, NLMSG_DONE = 2, 3
+NLMSG_NOOP, NLMSG_ERROR, NLMSG_DONE = 1, 2, 3
 REQUEST, ACK, ECHO, DUMP = 0x1, 0x4, 0x8, 0x300
 DUMP_INTR, ACK_TLVS = 0x10, 0x200
 NESTED = 0x8000
@@ -109,6 +109,8 @@ class Socket:
                                                                 data, at)
             payload = data[at + 16:at + size]
             at += (size + 3) & ~3
+            if kind == NLMSG_NOOP:
+                continue
             if kind in (NLMSG_ERROR, NLMSG_DONE):
                 yield kind, Message(None, flags, seq, portid, payload)
             else:

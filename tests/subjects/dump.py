@@ -104,6 +104,21 @@ def a_rule_dump_interrupted_by(what):
 
 
 @tap.case
+def a_program_longer_than_a_message_that_comes_during_a_rule_dump():
+    client.apply(proto(PROTO), *RULES)
+    dump = Dump(reader, K.CMD_RULE_GET)
+    found = dump.step()
+    tap.ok(found and not dump.done, "is under way")
+    longest = [(0x06, 0, 0, 1)] * 4096
+    client.send(K.CMD_RULE_ADD, rule(PROTO, "none", pref=99999, bpf=longest))
+    found += dump.rest()
+    tap.is_(key(found)[-1], 99999, "the dump goes on to it")
+    tap.is_(len(found[-1]["rule"]["bpf"]), 8 * 4096, "it is whole")
+    tap.ok(dump.interrupted, "NLM_F_DUMP_INTR")
+    client.apply()
+
+
+@tap.case
 def changes_that_do_not_interrupt():
     client.apply(proto(PROTO), *RULES)
     expected = client.rules()
