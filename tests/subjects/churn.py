@@ -194,8 +194,9 @@ def insmod_and_rmmod():
         load_and_unload(i)
     before = memory()
     rounds(load_and_unload)
-    # A load takes about 200 kB; a configuration of ours 20.
-    check_growth(before, ROUNDS * 5)
+    # A load takes about 200 kB, a configuration of ours 20; a busy host alone
+    # makes a difference of 130. What is smaller is kmemleak's.
+    check_growth(before, ROUNDS * 10)
 
 
 def check_growth(before, limit):
