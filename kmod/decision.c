@@ -33,7 +33,7 @@ static int verdict_check(u8 hook, const struct nlattr *attr,
  * @reuseport:	flag, or NULL, as @by
  * @extack:	gets the reason of a refusal
  *
- * Returns 0, -EINVAL or -EOPNOTSUPP.
+ * Returns 0 or -EINVAL.
  */
 int kraw_decision_parse(struct kraw_decision *decision, u8 hook,
 			const struct nlattr *verdict, const struct nlattr *by,
@@ -50,11 +50,6 @@ int kraw_decision_parse(struct kraw_decision *decision, u8 hook,
 			.verdict = nla_get_u8(verdict),
 			.one_by = KRAW_ONE_BY_FLOW,
 		};
-	}
-	if (decision->verdict == KRAW_VERDICT_ONE) {
-		NL_SET_ERR_MSG_ATTR(extack, verdict,
-				    "this kraw.ko has no verdict one yet");
-		return -EOPNOTSUPP;
 	}
 	if (decision->verdict != KRAW_VERDICT_ONE && (by || reuseport)) {
 		NL_SET_ERR_MSG_ATTR(extack, by ?: reuseport,

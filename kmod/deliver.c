@@ -20,6 +20,8 @@
 #include <net/netfilter/nf_conntrack.h>
 #include <net/protocol.h>
 #include <net/xfrm.h>
+#include "decision.h"
+#include "one.h"
 #include "proto.h"
 #include "rawsock.h"
 #include "slot.h"
@@ -103,6 +105,28 @@ static void unwanted(const struct kraw_proto *proto, enum kraw_family family,
 			  proto->unreach != KRAW_UNREACH_NEVER);
 }
 
+static void count_raw(const struct kraw_proto *proto, enum kraw_family family,
+		      const struct kraw_rawsock_count *count)
+{
+	kraw_stats_add(proto->stats, family, KRAW_STATS_A_RAW_MATCHED,
+		       count->matched);
+	kraw_stats_add(proto->stats, family, KRAW_STATS_A_RAW_COPIES,
+		       count->copies);
+	kraw_stats_add(proto->stats, family, KRAW_STATS_A_RAW_FILTERED,
+		       count->filtered);
+	kraw_stats_add(proto->stats, family, KRAW_STATS_A_RAW_REFUSED,
+		       count->refused);
+}
+
+/* Raw sockets have it, no handler does: with "unreach always" that is told. */
+static void answer_raw(const struct kraw_proto *proto, enum kraw_family family,
+		       struct sk_buff *skb)
+{
+	if (proto->unreach == KRAW_UNREACH_ALWAYS &&
+	    kraw_unreach_policy(family, skb))
+		kraw_unreach_answer(proto, family, skb);
+}
+
 /* Verdict raw: copies to raw sockets, and the end. Consumes the packet. */
 static void raw(struct net *net, const struct kraw_proto *proto,
 		enum kraw_family family, struct sk_buff *skb)
@@ -114,19 +138,40 @@ static void raw(struct net *net, const struct kraw_proto *proto,
 		unwanted(proto, family, skb);
 		return;
 	}
-	kraw_stats_add(proto->stats, family, KRAW_STATS_A_RAW_MATCHED,
-		       count.matched);
-	kraw_stats_add(proto->stats, family, KRAW_STATS_A_RAW_COPIES,
-		       count.copies);
-	kraw_stats_add(proto->stats, family, KRAW_STATS_A_RAW_FILTERED,
-		       count.filtered);
-	kraw_stats_add(proto->stats, family, KRAW_STATS_A_RAW_REFUSED,
-		       count.refused);
+	count_raw(proto, family, &count);
 	count_delivered(net, family, skb);
-	if (proto->unreach == KRAW_UNREACH_ALWAYS &&
-	    kraw_unreach_policy(family, skb))
-		kraw_unreach_answer(proto, family, skb);
+	answer_raw(proto, family, skb);
 	consume_skb(skb);
+}
+
+/*
+ * Verdict one: the packet itself to one raw socket, and the end. Consumes the
+ * packet, so what needs it comes before.
+ */
+static void one(struct net *net, const struct kraw_proto *proto,
+		const struct kraw_decision *decision, enum kraw_family family,
+		struct sk_buff *skb)
+{
+	u64 flow = kraw_one_flow(decision, family, skb, proto->number);
+	struct kraw_rawsock_count count;
+	struct sock *sk;
+
+	sk = kraw_rawsock_choose(net, family, skb, proto->number, flow,
+				 decision->one_reuseport, &count);
+	if (!count.matched) {
+		kraw_stats_inc(proto->stats, family, KRAW_STATS_A_ONE_NOBODY);
+		unwanted(proto, family, skb);
+		return;
+	}
+	if (count.next)
+		kraw_stats_inc(proto->stats, family, KRAW_STATS_A_ONE_NEXT);
+	count_delivered(net, family, skb);
+	answer_raw(proto, family, skb);
+	if (sk)
+		kraw_rawsock_give(family, sk, skb, &count);
+	else
+		consume_skb(skb);
+	count_raw(proto, family, &count);
 }
 
 static void kernel4(struct net *net, const struct kraw_proto *proto,
@@ -322,6 +367,7 @@ static const u8 verdict_counter[KRAW_VERDICT_MAX + 1] = {
 	[KRAW_VERDICT_ALL]	= KRAW_STATS_A_ALL,
 	[KRAW_VERDICT_RAW]	= KRAW_STATS_A_RAW,
 	[KRAW_VERDICT_KERNEL]	= KRAW_STATS_A_KERNEL,
+	[KRAW_VERDICT_ONE]	= KRAW_STATS_A_ONE,
 	[KRAW_VERDICT_NONE]	= KRAW_STATS_A_NONE,
 	[KRAW_VERDICT_REJECT]	= KRAW_STATS_A_REJECT,
 };
@@ -358,6 +404,8 @@ unsigned int kraw_deliver(struct net *net, const struct kraw_proto *proto,
 		discard6(net, skb, SKB_DROP_REASON_NOT_SPECIFIED);
 	else if (verdict == KRAW_VERDICT_RAW)
 		raw(net, proto, family, skb);
+	else if (verdict == KRAW_VERDICT_ONE)
+		one(net, proto, decision, family, skb);
 	else if (!handled(proto, family))
 		unwanted(proto, family, skb);
 	else if (family == KRAW_IPV4)

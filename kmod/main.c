@@ -13,6 +13,7 @@
 #include "input.h"
 #include "net.h"
 #include "netlink.h"
+#include "one.h"
 #include "rule.h"
 #include "text.h"
 #include "uapi/linux/kraw.h"
@@ -54,6 +55,7 @@ static int __init kraw_init(void)
 {
 	int err;
 
+	kraw_one_init();
 	err = kraw_rule_init();
 	if (err)
 		return err;

@@ -27,6 +27,7 @@
 #include <net/sock.h>
 #include <net/xfrm.h>
 #include "compat.h"
+#include "one.h"
 
 static struct hlist_head *bucket(struct net *net, enum kraw_family family,
 				 u8 protocol)
@@ -185,6 +186,43 @@ bool kraw_rawsock_match(struct net *net, enum kraw_family family,
 	return false;
 }
 
+/* Consumes the packet. */
+static void give(enum kraw_family family, struct sock *sk, struct sk_buff *skb,
+		 struct kraw_rawsock_count *count)
+{
+	int ret = family == KRAW_IPV4 ? rcv4(sk, skb) : rcv6(sk, skb);
+
+	if (ret == NET_RX_SUCCESS)
+		count->copies++;
+	else
+		count->refused++;
+}
+
+/* Gives a copy to each socket that matches, with @reuseport or without. */
+static void copy(struct net *net, enum kraw_family family, struct sk_buff *skb,
+		 u8 protocol, bool reuseport, struct kraw_rawsock_count *count)
+{
+	struct sk_buff *clone;
+	struct sock *sk;
+
+	sk_for_each_rcu(sk, bucket(net, family, protocol)) {
+		if (!reuseport && sk->sk_reuseport)
+			continue;
+		if (!match(net, family, sk, skb, protocol))
+			continue;
+		count->matched++;
+		if (!allows(family, sk, skb, protocol)) {
+			count->filtered++;
+			continue;
+		}
+		clone = skb_clone(skb, GFP_ATOMIC);
+		if (clone)
+			give(family, sk, clone, count);
+		else
+			count->refused++;
+	}
+}
+
 /**
  * kraw_rawsock_deliver - give a copy to each raw socket that matches a packet
  * @net:	its namespace
@@ -197,28 +235,91 @@ void kraw_rawsock_deliver(struct net *net, enum kraw_family family,
 			  struct sk_buff *skb, u8 protocol,
 			  struct kraw_rawsock_count *count)
 {
-	struct sk_buff *copy;
-	struct sock *sk;
-	int ret;
+	memset(count, 0, sizeof(*count));
+	copy(net, family, skb, protocol, true, count);
+}
+
+/* As the kernel asks before it queues. */
+static bool full(const struct sock *sk)
+{
+	return atomic_read(&sk->sk_rmem_alloc) >= READ_ONCE(sk->sk_rcvbuf);
+}
+
+/**
+ * kraw_rawsock_choose - choose one of the raw sockets that match a packet
+ * @net:	its namespace
+ * @family:	its family
+ * @skb:	data at the transport header; stays the caller's
+ * @protocol:	the sockets' protocol number
+ * @flow:	from kraw_one_flow()
+ * @reuseport:	only among those with SO_REUSEPORT; the others get copies
+ * @count:	result, without what becomes of the packet itself. If sockets
+ *		match and all of them refuse it by ICMP_FILTER or membership,
+ *		one is counted
+ *
+ * The first in the flow's order that has room; if none has, the first, which
+ * will refuse the packet and count that.
+ *
+ * A socket is asked for its weight before anything else. Most have none worth a
+ * closer look then, about ln(n) of n do, so the walk costs little more than
+ * finding the next socket.
+ *
+ * Returns the socket, for kraw_rawsock_give(), or NULL.
+ */
+struct sock *kraw_rawsock_choose(struct net *net, enum kraw_family family,
+				 struct sk_buff *skb, u8 protocol, u64 flow,
+				 bool reuseport,
+				 struct kraw_rawsock_count *count)
+{
+	struct sock *sk, *first = NULL, *best = NULL;
+	u64 weight, first_weight = 0, best_weight = 0;
+	bool filtered = false;
 
 	memset(count, 0, sizeof(*count));
+	if (reuseport)
+		copy(net, family, skb, protocol, false, count);
+	/* first: of all, best: of those with room; so best_weight is less. */
 	sk_for_each_rcu(sk, bucket(net, family, protocol)) {
+		weight = kraw_one_weight(flow, sk);
+		if (weight < best_weight)
+			continue;
+		if (weight < first_weight && full(sk))
+			continue;
+		if (reuseport && !sk->sk_reuseport)
+			continue;
 		if (!match(net, family, sk, skb, protocol))
 			continue;
-		count->matched++;
 		if (!allows(family, sk, skb, protocol)) {
-			count->filtered++;
+			filtered = true;
 			continue;
 		}
-		copy = skb_clone(skb, GFP_ATOMIC);
-		if (!copy) {
-			count->refused++;
-			continue;
+		if (weight >= first_weight) {
+			first = sk;
+			first_weight = weight;
 		}
-		ret = family == KRAW_IPV4 ? rcv4(sk, copy) : rcv6(sk, copy);
-		if (ret == NET_RX_SUCCESS)
-			count->copies++;
-		else
-			count->refused++;
+		if (!full(sk)) {
+			best = sk;
+			best_weight = weight;
+		}
 	}
+	count->matched += first || filtered;
+	count->filtered += !first && filtered;
+	count->next = best && best != first;
+	return best ?: first;
+}
+
+/**
+ * kraw_rawsock_give - give a packet to the raw socket that was chosen for it
+ * @family:	its family
+ * @sk:		from kraw_rawsock_choose(), in the same RCU read side
+ * @skb:	data at the transport header; is consumed
+ * @count:	from kraw_rawsock_choose(); result
+ *
+ * The socket may still refuse it: by policy, by its filter, or because others
+ * have filled its queue meanwhile.
+ */
+void kraw_rawsock_give(enum kraw_family family, struct sock *sk,
+		       struct sk_buff *skb, struct kraw_rawsock_count *count)
+{
+	give(family, sk, skb, count);
 }

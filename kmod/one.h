@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Verdict one: in which order the raw sockets are chosen.
+ *
+ * Rendezvous hashing (highest random weight): each pair of a flow and a socket
+ * has a weight, and of the sockets that match, the one with the largest gets the
+ * flow. The order of two sockets depends on nothing but the flow and these two.
+ * So a socket that goes leaves its flows to the next in their order, one that
+ * comes takes its share from everybody, and all other flows stay.
+ */
+#ifndef _KRAW_ONE_H
+#define _KRAW_ONE_H
+
+#include "net.h"
+
+struct kraw_decision;
+struct sk_buff;
+struct sock;
+
+void kraw_one_init(void);
+u64 kraw_one_flow(const struct kraw_decision *decision, enum kraw_family family,
+		  const struct sk_buff *skb, u8 protocol);
+
+/**
+ * kraw_one_weight - weight of a socket for a flow
+ * @flow:	from kraw_one_flow(): all bits are random
+ * @sk:		identified by its address, which lasts as long as it does
+ *
+ * With many sockets this is what a packet costs, hence no better hash than is
+ * needed. The flow brings the randomness; the first product spreads the few bits
+ * in which two addresses differ over the upper half, and only with that folded
+ * down does the second one compare what is no longer linear in the address: as
+ * even as a full 64-bit mixer, for sockets side by side in one slab as well.
+ */
+static inline u64 kraw_one_weight(u64 flow, const struct sock *sk)
+{
+	u64 weight = (flow ^ (unsigned long)sk) * 0x9e3779b97f4a7c15ULL;
+
+	weight ^= weight >> 32;
+	return weight * 0xd6e8feb86659fd93ULL;
+}
+
+#endif /* _KRAW_ONE_H */
