@@ -261,7 +261,7 @@ enum kraw_verdict {
 	KRAW_VERDICT_ALL,	/* input: as without kraw */
 	KRAW_VERDICT_RAW,	/* input: every matching raw socket, no handler */
 	KRAW_VERDICT_KERNEL,	/* input: the kernel's handler, no raw socket */
-	KRAW_VERDICT_ONE,	/* input: one matching raw socket: not yet */
+	KRAW_VERDICT_ONE,	/* input: one matching raw socket, no handler */
 	KRAW_VERDICT_NONE,	/* input: nobody, silently */
 	KRAW_VERDICT_REJECT,	/* input: nobody, and an ICMP error says so */
 	KRAW_VERDICT_ALLOW,	/* output: not yet */
@@ -362,6 +362,11 @@ enum kraw_rule_attr {
  *	OUTPUT = ALLOW + DENY
  * A packet that passes and comes back (IPsec in transport mode does that) is
  * counted each time.
+ * RAW_MATCHED sums up the matching raw sockets of packets with verdict raw, and
+ * RAW_MATCHED = RAW_COPIES + RAW_FILTERED + RAW_REFUSED. Of a packet with verdict
+ * one the socket that is chosen counts alone, with what became of the packet; if
+ * all that match are out of the question by ICMP_FILTER or membership, one of them
+ * as FILTERED. Those that get copies beside a group count as with verdict raw.
  * HANDLER_* are counted by kraw's handler, so only for a claimed protocol.
  */
 enum kraw_stats_attr {
@@ -374,7 +379,7 @@ enum kraw_stats_attr {
 	KRAW_STATS_A_NONE,
 	KRAW_STATS_A_REJECT,
 	KRAW_STATS_A_PASSED,		/* left to the kernel: IPsec before it */
-	KRAW_STATS_A_RAW_MATCHED,	/* verdict raw: matching sockets, summed up */
+	KRAW_STATS_A_RAW_MATCHED,	/* verdicts raw, one: sockets, see above */
 	KRAW_STATS_A_RAW_COPIES,	/* of these: got their copy */
 	KRAW_STATS_A_RAW_FILTERED,	/* refused by ICMP_FILTER or membership */
 	KRAW_STATS_A_RAW_REFUSED,	/* refused: policy, filter, queue, memory */
@@ -384,7 +389,7 @@ enum kraw_stats_attr {
 	KRAW_STATS_A_UNREACH_NEVER,	/* suppressed by unreach never */
 	KRAW_STATS_A_PAD,
 	KRAW_STATS_A_ONE,		/* by verdict, as above */
-	KRAW_STATS_A_ONE_NEXT,		/* of these: the first choice was full */
+	KRAW_STATS_A_ONE_NEXT,		/* of these: first choice full, to another */
 	KRAW_STATS_A_ONE_NOBODY,	/* of these: no raw socket matched */
 	KRAW_STATS_A_LIMITED,		/* a rule did not match for its limit */
 	KRAW_STATS_A_MIRRORED,		/* copies handed to a mirror's device */
