@@ -108,8 +108,8 @@ WRONG = [
     ("a busy number", "proto add 89 claim plain\nproto add tcp claim plain\n"),
     ("a busy number in one family", "proto add 89 claim plain\n"
      "proto add 58 claim plain\n"),
-    ("a later version's verdict", "proto add 89 claim plain\n"
-     "rule add proto 89 deliver one\n"),
+    ("a later version's claim", "proto add 89 claim plain\n"
+     "proto add 253 claim ports\n"),
     ("another command", "proto add 253\nproto set 253 deliver raw\n"),
     ("no command", "proto add 253\nproto\n"),
     ("an unknown device", "proto add 253\n"
@@ -258,10 +258,7 @@ LINE_1000 = {
     "the tool's": ("rule add proto 253 src 10.1.1.1/8 deliver raw", 1),
     "the tool's, of another protocol": ("rule add proto 89 deliver raw", 1),
     "the kernel's, a rule that is there": (LINES[499], 2),
-    "the kernel's, a verdict it has not": ("rule add proto 253 deliver one",
-                                           2),
-    "the kernel's, a verdict it has not, of a protocol":
-        ("proto add 99 deliver one", 2),
+    "the kernel's, a claim it has not": ("proto add 99 claim ports", 2),
     "the kernel's, a claim that cannot be":
         ("proto add tcp claim plain", 2),
 }

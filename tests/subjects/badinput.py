@@ -367,14 +367,11 @@ REFUSED = """
 proto add 253 claim plain
 proto add tcp claim plain
 proto add 99 claim ports
-proto add 99 deliver one
 proto set 99 deliver raw
-proto set 253 deliver one
 proto del 254
 proto show 254
 rule add proto 99 deliver raw
 rule add proto 253 pref 10 deliver raw
-rule add proto 253 deliver one
 rule add hook output proto 253 allow
 rule add proto 253 bytecode '1,0 0 0 0' deliver raw
 rule add proto 253 bytecode '2,5 0 0 9,6 0 0 0' deliver raw
@@ -528,7 +525,22 @@ MESSAGES = [
     ("a mobility header", ADD, proto(135, families=2), "EINVAL",
      "extension header"),
     ("claim ports", ADD, proto(99, claim="ports"), "EOPNOTSUPP", "ports"),
-    ("deliver one", ADD, proto(99, deliver="one"), "EOPNOTSUPP", "one"),
+    ("by without one", ADD, proto(99, extra=[u8(K.PROTO_A_ONE_BY, 0)]),
+     "EINVAL", "verdict one"),
+    ("by with raw", ADD, proto(99, deliver="raw",
+                               extra=[u8(K.PROTO_A_ONE_BY, 0)]),
+     "EINVAL", "verdict one"),
+    ("by where one is not", SET, proto(253, extra=[u8(K.PROTO_A_ONE_BY, 1)]),
+     "EINVAL", "verdict one"),
+    ("reuseport without one", SET,
+     proto(253, deliver="all", extra=[genl.attr(K.PROTO_A_ONE_REUSEPORT)]),
+     "EINVAL", "verdict one"),
+    ("by nothing known", ADD,
+     proto(99, deliver="one", extra=[u8(K.PROTO_A_ONE_BY, 3)]), "ERANGE",
+     None),
+    ("reuseport with a value", ADD,
+     proto(99, deliver="one", extra=[u8(K.PROTO_A_ONE_REUSEPORT, 1)]),
+     ("EINVAL", "ERANGE"), None),
     ("deliver allow", ADD, proto(99, deliver="allow"), "EINVAL", "input"),
     ("deliver deny", SET, proto(253, deliver="deny"), "EINVAL", "input"),
     ("the holder is TCP", ADD, proto(6, claim="plain"), "EBUSY",
@@ -547,7 +559,14 @@ MESSAGES = [
     ("of what is not managed", RADD, rule(99, "raw"), "ENOENT",
      "not managed"),
     ("the same again", RADD, rule(253, "none", pref=10), "EEXIST", "already"),
-    ("verdict one", RADD, rule(253, "one"), "EOPNOTSUPP", "one"),
+    ("by without one", RADD,
+     rule(253, "raw", extra=[u8(K.RULE_A_ONE_BY, 0)]), "EINVAL",
+     "verdict one"),
+    ("reuseport without one", RADD,
+     rule(253, "none", extra=[genl.attr(K.RULE_A_ONE_REUSEPORT)]), "EINVAL",
+     "verdict one"),
+    ("by nothing known", RADD,
+     rule(253, "one", extra=[u8(K.RULE_A_ONE_BY, 3)]), "ERANGE", None),
     ("a verdict of hook output", RADD, rule(253, "allow"), "EINVAL", "input"),
     ("hook output", RADD, rule(253, "deny", hook="output"), "EOPNOTSUPP",
      "output"),

@@ -389,7 +389,7 @@ enum kraw_stats_attr {
 	KRAW_STATS_A_UNREACH_NEVER,	/* suppressed by unreach never */
 	KRAW_STATS_A_PAD,
 	KRAW_STATS_A_ONE,		/* by verdict, as above */
-	KRAW_STATS_A_ONE_NEXT,		/* of these: first choice full, to another */
+	KRAW_STATS_A_ONE_NEXT,		/* of these: first choice full, another not */
 	KRAW_STATS_A_ONE_NOBODY,	/* of these: no raw socket matched */
 	KRAW_STATS_A_LIMITED,		/* a rule did not match for its limit */
 	KRAW_STATS_A_MIRRORED,		/* copies handed to a mirror's device */
