@@ -60,7 +60,7 @@ class Machine:
     the time, as many times as one likes."""
 
     def __init__(self, kernel, initrd, cpus, memory, kvm, console, tty=False,
-                 snapshots=None):
+                 snapshots=None, icount=False, plugin=None):
         self.console = console
         self.control, control = socket.socketpair()
         self.out, out = socket.socketpair()
@@ -91,6 +91,10 @@ class Machine:
             '-fsdev', 'local,id=host,path=/,security_model=none,readonly=on,multidevs=remap',
             '-device', 'virtio-9p-pci,fsdev=host,mount_tag=host',
         ]
+        if icount:
+            # one nanosecond of the guest's time an instruction; idling takes
+            # none of the host's
+            command += ['-icount', 'shift=0,sleep=off']
         # Under KVM booting is quick enough. What a state depends on is in the
         # command, but for the numbers of our descriptors.
         self.state, self.restored = None, False
@@ -101,6 +105,8 @@ class Machine:
             if os.path.exists(self.state):
                 self.restored = True
                 command += ['-incoming', f'exec:cat {shlex.quote(self.state)}']
+        if plugin:
+            command += ['-plugin', plugin]
         if tty:
             command += ['-chardev', 'stdio,id=tty,signal=off', '-serial', 'chardev:tty']
         self.process = subprocess.Popen(
