@@ -16,6 +16,9 @@ help:
 	@echo 'make check KERNEL=debug    on a kernel with KASAN, lockdep, kmemleak, ...'
 	@echo 'make check KERNELS="stock debug"'
 	@echo 'make demo                  a tour of kraw, in a VM'
+	@echo 'make bench                 instructions counted: tables, ratios, plots in .cache/bench'
+	@echo 'make bench T=lookup        one benchmark: idle, lookup, receive or apply'
+	@echo 'make bench BENCH_SAVE=1    keep the results in Documentation/bench'
 	@echo 'make vm RUN=FILE           run FILE as root in a VM, exit with its status'
 	@echo 'make vm-shell              a root shell in a VM'
 	@echo 'make packages              install the Debian packages that all this needs'
@@ -24,7 +27,7 @@ help:
 	@echo 'make distclean             remove downloads and kernels as well'
 	@echo
 	@echo 'Variables: KERNEL=stock|debug (tests/vm/kernels), CPUS=, MEM= (MiB), TIMEOUT= (s),'
-	@echo 'ARGS="..." for FILE, JOBS= subjects at a time.'
+	@echo 'ARGS="..." for FILE, JOBS= subjects at a time, RUNS= VMs for each benchmark.'
 
 format:
 	clang-format -i user/*.[ch]
@@ -55,11 +58,17 @@ demo:
 check: packages
 	@tests/check '$(CACHE)'
 
+bench: build
+	@scripts/install-packages scripts/packages-bench
+	@tests/bench/run --cache '$(CACHE)' --kernel '$(KERNEL)' --jobs $(JOBS) \
+		$(if $(RUNS),--runs $(RUNS)) \
+		$(if $(BENCH_SAVE),--save Documentation/bench) $(T)
+
 clean:
-	rm -rf '$(CACHE)/build' '$(CACHE)/vm' '$(CACHE)/run' '$(CACHE)/log'
+	rm -rf '$(CACHE)/build' '$(CACHE)/vm' '$(CACHE)/run' '$(CACHE)/log' '$(CACHE)/bench'
 	@if [ -e user/Makefile ]; then $(MAKE) -C user clean; fi
 
 distclean: clean
 	rm -rf '$(CACHE)'
 
-.PHONY: all help format packages build vm vm-shell demo check clean distclean
+.PHONY: all help format packages build vm vm-shell demo check bench clean distclean
