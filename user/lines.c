@@ -90,6 +90,12 @@ static int read_line(struct lines *lines, bool *end)
 
 	for (;;) {
 		c = next_char(lines);
+		/* Most characters, quickly: those with a meaning come before. */
+		if (c > '\'' && c != '\\') {
+			push(lines, c);
+			inside = true;
+			continue;
+		}
 		if (c == EOF || c == '\n' || c == ' ' || c == '\t' ||
 		    c == '\r') {
 			if (inside)

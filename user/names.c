@@ -78,21 +78,30 @@ const char *name_of(const struct names *names, unsigned int value)
 	return "unknown";
 }
 
-int name_parse(const struct names *names, const char *word, uint8_t *value)
+/* Tells which words there are. */
+static int name_unknown(const struct names *names, const char *word)
 {
 	char known[128] = "";
 	unsigned int i;
 	size_t len = 0;
+
+	for (i = 0; names->list[i].word; i++)
+		len += snprintf(known + len, sizeof(known) - len, "%s%s",
+				i ? ", " : "", names->list[i].word);
+	return fail("'%s' is no %s: use one of %s", word, names->what, known);
+}
+
+int name_parse(const struct names *names, const char *word, uint8_t *value)
+{
+	unsigned int i;
 
 	for (i = 0; names->list[i].word; i++) {
 		if (!strcmp(word, names->list[i].word)) {
 			*value = names->list[i].value;
 			return 0;
 		}
-		len += snprintf(known + len, sizeof(known) - len, "%s%s",
-				i ? ", " : "", names->list[i].word);
 	}
-	return fail("'%s' is no %s: use one of %s", word, names->what, known);
+	return name_unknown(names, word);
 }
 
 /* For machines without /etc/protocols, as many containers are. */
@@ -205,8 +214,9 @@ const char *canonical(const char *word)
 	};
 	unsigned int i;
 
+	/* A file of many rules asks this for every other word. */
 	for (i = 0; i < ARRAY_SIZE(forms); i++)
-		if (!strcmp(word, forms[i].brief))
+		if (*word == *forms[i].brief && !strcmp(word, forms[i].brief))
 			return forms[i].full;
 	return word;
 }
