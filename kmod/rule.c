@@ -5,7 +5,6 @@
 #include <linux/filter.h>
 #include <linux/jhash.h>
 #include <linux/netlink.h>
-#include <linux/percpu.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <net/netlink.h>
@@ -251,7 +250,7 @@ static void rule_free(struct kraw_rule *rule)
 	kvfree(rule->insns);
 	kfree(rule->expr);
 	kfree(rule->comment);
-	free_percpu(rule->cpu);
+	kraw_counter_free(&rule->counter);
 	kmem_cache_free(cache, rule);
 }
 
@@ -270,7 +269,7 @@ struct kraw_rule *kraw_rule_parse(struct net *net,
 {
 	struct nlattr *tb[KRAW_RULE_A_MAX + 1];
 	struct kraw_rule *rule;
-	int err, cpu;
+	int err;
 
 	err = nla_parse_nested(tb, KRAW_RULE_A_MAX, name->nest,
 			       kraw_rule_policy, extack);
@@ -284,13 +283,9 @@ struct kraw_rule *kraw_rule_parse(struct net *net,
 	rule->hook = name->hook;
 	rule->pref = name->pref;
 	rule->handle = name->handle;
-	rule->cpu = alloc_percpu_gfp(struct kraw_rule_cpu, GFP_KERNEL_ACCOUNT);
-	if (!rule->cpu) {
-		err = -ENOMEM;
+	err = kraw_counter_alloc(&rule->counter);
+	if (err)
 		goto err_free;
-	}
-	for_each_possible_cpu(cpu)
-		u64_stats_init(&per_cpu_ptr(rule->cpu, cpu)->syncp);
 	err = parse(net, rule, tb, name->nest, extack);
 	if (err)
 		goto err_free;
@@ -347,32 +342,14 @@ bool kraw_rule_same_action(const struct kraw_rule *a, const struct kraw_rule *b)
 /* Context: bottom halves off, so this CPU has no other writer. */
 void kraw_rule_count(const struct kraw_rule *rule, u32 len)
 {
-	struct kraw_rule_cpu *cpu = this_cpu_ptr(rule->cpu);
-
-	u64_stats_update_begin(&cpu->syncp);
-	u64_stats_inc(&cpu->packets);
-	u64_stats_add(&cpu->bytes, len);
-	u64_stats_update_end(&cpu->syncp);
+	kraw_counter_add(&rule->counter, len);
 }
 
 static int counters_fill(struct sk_buff *msg, const struct kraw_rule *rule)
 {
-	u64 packets = 0, bytes = 0;
-	int i;
+	u64 packets, bytes;
 
-	for_each_possible_cpu(i) {
-		const struct kraw_rule_cpu *cpu = per_cpu_ptr(rule->cpu, i);
-		unsigned int start;
-		u64 p, b;
-
-		do {
-			start = u64_stats_fetch_begin(&cpu->syncp);
-			p = u64_stats_read(&cpu->packets);
-			b = u64_stats_read(&cpu->bytes);
-		} while (u64_stats_fetch_retry(&cpu->syncp, start));
-		packets += p;
-		bytes += b;
-	}
+	kraw_counter_read(&rule->counter, &packets, &bytes);
 	if (nla_put_u64_64bit(msg, KRAW_RULE_A_PACKETS, packets,
 			      KRAW_RULE_A_PAD) ||
 	    nla_put_u64_64bit(msg, KRAW_RULE_A_BYTES, bytes, KRAW_RULE_A_PAD))

@@ -4,20 +4,14 @@
 #define _KRAW_RULE_H
 
 #include <linux/refcount.h>
-#include <linux/u64_stats_sync.h>
 #include <net/netlink.h>
 #include "classifier.h"
+#include "counter.h"
 #include "decision.h"
 #include "net.h"
 #include "uapi/linux/kraw.h"
 
 struct sock_filter;
-
-struct kraw_rule_cpu {
-	u64_stats_t packets;
-	u64_stats_t bytes;
-	struct u64_stats_sync syncp;
-};
 
 /**
  * struct kraw_rule - read-only once it is in a ruleset, its counters apart
@@ -32,7 +26,7 @@ struct kraw_rule_cpu {
  * @insns:	the classic BPF program as it came, NULL without one
  * @expr:	what it was compiled from, NULL if that is not known
  * @comment:	NULL: none
- * @cpu:	counters; one writer a CPU, as in struct kraw_stats
+ * @counter:	of packets whose first match it was
  */
 struct kraw_rule {
 	refcount_t refs;
@@ -46,7 +40,7 @@ struct kraw_rule {
 	struct sock_filter *insns;
 	char *expr;
 	char *comment;
-	struct kraw_rule_cpu __percpu *cpu;
+	struct kraw_counter counter;
 };
 
 /**
