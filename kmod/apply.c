@@ -62,9 +62,9 @@ static int table_alloc(struct table *table, u32 size)
 	return 0;
 }
 
-static void table_add(struct table *table, struct kraw_rule *rule)
+static void table_add(struct table *table, struct kraw_rule *rule, u32 hash)
 {
-	u32 *bucket = &table->buckets[kraw_rule_hash(rule) & table->mask];
+	u32 *bucket = &table->buckets[hash & table->mask];
 
 	table->entries[table->count] = (struct entry) {
 		.rule = rule, .next = *bucket, .seq = table->count,
@@ -74,9 +74,9 @@ static void table_add(struct table *table, struct kraw_rule *rule)
 
 /* The entry of a rule like this one, or NULL. */
 static struct entry *table_find(const struct table *table,
-				const struct kraw_rule *rule)
+				const struct kraw_rule *rule, u32 hash)
 {
-	u32 i = table->buckets[kraw_rule_hash(rule) & table->mask];
+	u32 i = table->buckets[hash & table->mask];
 
 	for (; i != NO_ENTRY; i = table->entries[i].next) {
 		const struct kraw_rule *other = table->entries[i].rule;
@@ -101,6 +101,19 @@ static int entry_cmp(const void *left, const void *right)
 	if (a->rule->pref != b->rule->pref)
 		return a->rule->pref < b->rule->pref ? -1 : 1;
 	return a->seq < b->seq ? -1 : 1;
+}
+
+/* Most files are in order: finding that out is cheaper than sorting them. */
+static void table_sort(struct table *table)
+{
+	u32 i;
+
+	for (i = 1; i < table->count; i++)
+		if (entry_cmp(&table->entries[i - 1], &table->entries[i]) > 0)
+			break;
+	if (i < table->count)
+		sort(table->entries, table->count, sizeof(struct entry),
+		     entry_cmp, NULL);
 }
 
 /**
@@ -137,7 +150,8 @@ static int old_rules(struct apply *apply)
 		for (hook = 1; hook <= KRAW_HOOKS; hook++) {
 			set = kraw_proto_rules(config->proto[number], hook);
 			for (i = 0; set && i < set->count; i++)
-				table_add(&apply->old, set->rules[i]);
+				table_add(&apply->old, set->rules[i],
+					  kraw_rule_hash(set->rules[i]));
 			cond_resched();
 		}
 	}
@@ -207,6 +221,7 @@ static int add_rule(struct apply *apply, const struct nlattr *nest)
 	struct kraw_rule_name name;
 	struct kraw_rule *rule;
 	struct entry *like;
+	u32 hash;
 	int err;
 
 	err = name_rule(apply, nest, &name);
@@ -216,13 +231,14 @@ static int add_rule(struct apply *apply, const struct nlattr *nest)
 			       apply->edit->extack);
 	if (IS_ERR(rule))
 		return PTR_ERR(rule);
-	if (table_find(&apply->new, rule)) {
+	hash = kraw_rule_hash(rule);
+	if (table_find(&apply->new, rule, hash)) {
 		NL_SET_ERR_MSG_ATTR(apply->edit->extack, nest,
 				    "a rule with this preference and these matches is in the configuration already");
 		err = -EEXIST;
 		goto err_put;
 	}
-	like = table_find(&apply->old, rule);
+	like = table_find(&apply->old, rule, hash);
 	if (like && kraw_rule_same_action(like->rule, rule)) {
 		kraw_rule_put(rule);
 		rule = kraw_rule_get(like->rule);
@@ -232,7 +248,7 @@ static int add_rule(struct apply *apply, const struct nlattr *nest)
 		if (err)
 			goto err_put;
 	}
-	table_add(&apply->new, rule);
+	table_add(&apply->new, rule, hash);
 	return 0;
 
 err_put:
@@ -288,8 +304,7 @@ static int read_all(struct apply *apply, const struct genl_info *info)
 			return err;
 		cond_resched();
 	}
-	sort(apply->new.entries, apply->new.count, sizeof(struct entry),
-	     entry_cmp, NULL);
+	table_sort(&apply->new);
 	return build(apply);
 }
 
