@@ -86,14 +86,14 @@ const struct nla_policy kraw_rule_scope_policy[KRAW_RULE_A_HOOK + 1] = {
 int kraw_rule_name_parse(struct kraw_rule_name *name, const struct nlattr *nest,
 			 struct netlink_ext_ack *extack)
 {
-	struct nlattr *tb[KRAW_RULE_A_MAX + 1];
+	struct nlattr **tb = name->tb;
 	int err;
 
+	*name = (struct kraw_rule_name) { .nest = nest };
 	err = nla_parse_nested(tb, KRAW_RULE_A_MAX, nest, kraw_rule_policy,
 			       extack);
 	if (err)
 		return err;
-	*name = (struct kraw_rule_name) { .nest = nest };
 	name->has_proto = tb[KRAW_RULE_A_PROTO];
 	if (name->has_proto)
 		name->proto = nla_get_u8(tb[KRAW_RULE_A_PROTO]);
@@ -257,24 +257,19 @@ static void rule_free(struct kraw_rule *rule)
 /**
  * kraw_rule_parse - make a rule of a request
  * @net:	namespace, to look devices up in
- * @name:	from kraw_rule_name_parse(); its nest passed kraw_rule_policy
+ * @name:	from kraw_rule_name_parse()
  * @extack:	gets the reason of a refusal
  *
  * Returns a rule with one reference and the preference and handle of @name, be
  * they given or not; or an error pointer: -EINVAL, -ENODEV, -EOPNOTSUPP, -ENOMEM.
  */
 struct kraw_rule *kraw_rule_parse(struct net *net,
-				  const struct kraw_rule_name *name,
+				  struct kraw_rule_name *name,
 				  struct netlink_ext_ack *extack)
 {
-	struct nlattr *tb[KRAW_RULE_A_MAX + 1];
 	struct kraw_rule *rule;
 	int err;
 
-	err = nla_parse_nested(tb, KRAW_RULE_A_MAX, name->nest,
-			       kraw_rule_policy, extack);
-	if (err)
-		return ERR_PTR(err);
 	rule = kmem_cache_zalloc(cache, GFP_KERNEL_ACCOUNT);
 	if (!rule)
 		return ERR_PTR(-ENOMEM);
@@ -286,7 +281,7 @@ struct kraw_rule *kraw_rule_parse(struct net *net,
 	err = kraw_counter_alloc(&rule->counter);
 	if (err)
 		goto err_free;
-	err = parse(net, rule, tb, name->nest, extack);
+	err = parse(net, rule, name->tb, name->nest, extack);
 	if (err)
 		goto err_free;
 	return rule;

@@ -46,6 +46,7 @@ struct kraw_rule {
 /**
  * struct kraw_rule_name - how a request names a rule, or a place for one
  * @nest:	the attribute that does, for error messages
+ * @tb:		all attributes in it, valid
  * @handle_attr: the attribute with the handle, for error messages
  * @proto:	protocol number
  * @hook:	enum kraw_hook
@@ -58,6 +59,7 @@ struct kraw_rule {
  */
 struct kraw_rule_name {
 	const struct nlattr *nest;
+	struct nlattr *tb[KRAW_RULE_A_MAX + 1];
 	const struct nlattr *handle_attr;
 	u8 proto;
 	u8 hook;
@@ -84,7 +86,7 @@ int kraw_rule_name_check_new(const struct kraw_rule_name *name,
 int kraw_rule_name_check_old(const struct kraw_rule_name *name,
 			     struct netlink_ext_ack *extack);
 struct kraw_rule *kraw_rule_parse(struct net *net,
-				  const struct kraw_rule_name *name,
+				  struct kraw_rule_name *name,
 				  struct netlink_ext_ack *extack);
 struct kraw_rule *kraw_rule_get(struct kraw_rule *rule);
 void kraw_rule_put(struct kraw_rule *rule);
