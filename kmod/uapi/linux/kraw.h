@@ -160,7 +160,7 @@
  *	KRAW_A_GENERATION		u32, optional
  *	What is not named is removed; no KRAW_A_PROTO at all: nothing is managed
  *	any more. A protocol that stays keeps its counters, and so does a rule
- *	whose preference, matches and verdict stay.
+ *	whose preference, matches, verdict and options stay.
  *    notification:
  *	KRAW_A_GENERATION		u32
  *
@@ -393,7 +393,7 @@ enum kraw_stats_attr {
 	KRAW_STATS_A_ONE_NOBODY,	/* of these: no raw socket matched */
 	KRAW_STATS_A_LIMITED,		/* a rule did not match for its limit */
 	KRAW_STATS_A_MIRRORED,		/* copies handed to a mirror's device */
-	KRAW_STATS_A_MIRROR_FAILED,	/* no device, no memory, or a loop */
+	KRAW_STATS_A_MIRROR_FAILED,	/* no device, too long for it, a loop, ... */
 	KRAW_STATS_A_OUTPUT,		/* came to the output hook */
 	KRAW_STATS_A_ALLOW,		/* by verdict ... */
 	KRAW_STATS_A_DENY,
