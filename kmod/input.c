@@ -17,6 +17,7 @@
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include "classifier.h"
+#include "classify.h"
 #include "config.h"
 #include "deliver.h"
 #include "packet.h"
@@ -51,10 +52,9 @@ static const struct kraw_decision *classify(struct net *net,
 	kraw_packet_read(&packet, family, skb, fields);
 	if (fields & KRAW_FIELD_DEV)
 		kraw_packet_devices(&packet, net);
-	rule = kraw_ruleset_lookup(rules, &packet);
+	rule = kraw_classify(net, proto, rules, &packet);
 	if (!rule)
 		return &proto->deliver;
-	kraw_rule_count(rule, packet.len);
 	return &rule->decision;
 }
 

@@ -9,6 +9,7 @@
 #include <linux/string.h>
 #include <net/netlink.h>
 #include "decision.h"
+#include "limit.h"
 #include "match.h"
 #include "uapi/linux/kraw.h"
 
@@ -195,11 +196,11 @@ static int options_parse(struct kraw_rule *rule, struct nlattr **tb,
 			 struct netlink_ext_ack *extack)
 {
 	const struct nlattr *comment = tb[KRAW_RULE_A_COMMENT];
+	int err;
 
-	if (tb[KRAW_RULE_A_LIMIT_RATE] || tb[KRAW_RULE_A_LIMIT_BURST]) {
-		NL_SET_ERR_MSG(extack, "this kraw.ko has no limit yet");
-		return -EOPNOTSUPP;
-	}
+	err = kraw_limit_parse(&rule->limit, tb, extack);
+	if (err)
+		return err;
 	if (tb[KRAW_RULE_A_MIRROR]) {
 		NL_SET_ERR_MSG(extack, "this kraw.ko has no mirror yet");
 		return -EOPNOTSUPP;
@@ -251,6 +252,7 @@ static void rule_free(struct kraw_rule *rule)
 	kfree(rule->expr);
 	kfree(rule->comment);
 	kraw_counter_free(&rule->counter);
+	kraw_limit_free(rule->limit);
 	kmem_cache_free(cache, rule);
 }
 
@@ -318,20 +320,25 @@ u32 kraw_rule_hash(const struct kraw_rule *rule)
 	return jhash_1word(rule->pref, hash);
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return !a == !b && (!a || !strcmp(a, b));
+}
+
 bool kraw_rule_same_match(const struct kraw_rule *a, const struct kraw_rule *b)
 {
 	return !memcmp(&a->match, &b->match, MATCH_SIZE) &&
 	       a->insns_len == b->insns_len &&
 	       (!a->insns_len || !memcmp(a->insns, b->insns, a->insns_len)) &&
-	       !a->expr == !b->expr && (!a->expr || !strcmp(a->expr, b->expr));
+	       same_text(a->expr, b->expr);
 }
 
 /* Whether the two do the same with the packets that they match. */
 bool kraw_rule_same_action(const struct kraw_rule *a, const struct kraw_rule *b)
 {
 	return kraw_decision_same(&a->decision, &b->decision) &&
-	       !a->comment == !b->comment &&
-	       (!a->comment || !strcmp(a->comment, b->comment));
+	       kraw_limit_same(a->limit, b->limit) &&
+	       same_text(a->comment, b->comment);
 }
 
 /* Context: bottom halves off, so this CPU has no other writer. */
@@ -366,10 +373,12 @@ static int decision_fill(struct sk_buff *msg,
 	return 0;
 }
 
-static int options_fill(struct sk_buff *msg, const struct kraw_rule *rule)
+static int options_fill(struct sk_buff *msg, const struct kraw_rule *rule,
+			bool counters)
 {
-	if (rule->comment &&
-	    nla_put_string(msg, KRAW_RULE_A_COMMENT, rule->comment))
+	if ((rule->limit && kraw_limit_fill(msg, rule->limit, counters)) ||
+	    (rule->comment &&
+	     nla_put_string(msg, KRAW_RULE_A_COMMENT, rule->comment)))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -398,7 +407,7 @@ int kraw_rule_fill(struct sk_buff *msg, const struct kraw_rule *rule,
 	    (rule->insns && nla_put(msg, KRAW_RULE_A_BPF, rule->insns_len,
 				    rule->insns)) ||
 	    (rule->expr && nla_put_string(msg, KRAW_RULE_A_EXPR, rule->expr)) ||
-	    options_fill(msg, rule) ||
+	    options_fill(msg, rule, counters) ||
 	    (counters && counters_fill(msg, rule))) {
 		nla_nest_cancel(msg, nest);
 		return -EMSGSIZE;

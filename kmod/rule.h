@@ -11,6 +11,7 @@
 #include "net.h"
 #include "uapi/linux/kraw.h"
 
+struct kraw_limit;
 struct sock_filter;
 
 /**
@@ -27,6 +28,7 @@ struct sock_filter;
  * @expr:	what it was compiled from, NULL if that is not known
  * @comment:	NULL: none
  * @counter:	of packets whose first match it was
+ * @limit:	NULL: none
  */
 struct kraw_rule {
 	refcount_t refs;
@@ -41,6 +43,7 @@ struct kraw_rule {
 	char *expr;
 	char *comment;
 	struct kraw_counter counter;
+	struct kraw_limit *limit;
 };
 
 /**

@@ -202,13 +202,15 @@ int kraw_ruleset_find(const struct kraw_ruleset *set,
 	return i - 1;
 }
 
-/* The rule that a packet matches first, or NULL. Context: as the classifier. */
-const struct kraw_rule *kraw_ruleset_lookup(const struct kraw_ruleset *set,
-					    const struct kraw_packet *packet)
+/*
+ * Index of the first rule from @from on that a packet matches, be it over its
+ * limit or not, or KRAW_RULESET_NONE. Context: as the classifier.
+ */
+u32 kraw_ruleset_lookup(const struct kraw_ruleset *set,
+			const struct kraw_packet *packet, u32 from)
 {
-	u32 index = kraw_classifier_lookup(set->classifier, packet, 0);
-
-	return index == KRAW_CLASSIFIER_NONE ? NULL : set->rules[index];
+	BUILD_BUG_ON(KRAW_RULESET_NONE != KRAW_CLASSIFIER_NONE);
+	return kraw_classifier_lookup(set->classifier, packet, from);
 }
 
 /* What a packet must offer to kraw_ruleset_lookup(). */

@@ -43,8 +43,8 @@ bool kraw_ruleset_has(const struct kraw_ruleset *set,
 int kraw_ruleset_find(const struct kraw_ruleset *set,
 		      const struct kraw_rule_name *name,
 		      struct netlink_ext_ack *extack);
-const struct kraw_rule *kraw_ruleset_lookup(const struct kraw_ruleset *set,
-					    const struct kraw_packet *packet);
+u32 kraw_ruleset_lookup(const struct kraw_ruleset *set,
+			const struct kraw_packet *packet, u32 from);
 u16 kraw_ruleset_fields(const struct kraw_ruleset *set);
 
 #endif /* _KRAW_RULESET_H */
