@@ -20,6 +20,7 @@
 #include "classify.h"
 #include "config.h"
 #include "deliver.h"
+#include "mirror.h"
 #include "packet.h"
 #include "proto.h"
 #include "rule.h"
@@ -35,10 +36,19 @@ static const struct kraw_proto *managed(const struct kraw_config *config,
 	return proto && proto->families & BIT(family) ? proto : NULL;
 }
 
+static void mirror(struct net *net, const struct kraw_proto *proto,
+		   const struct kraw_rule *rule, enum kraw_family family,
+		   struct sk_buff *skb)
+{
+	kraw_stats_inc(proto->stats, family,
+		       kraw_mirror_send(net, rule->mirror, family, skb) ?
+		       KRAW_STATS_A_MIRRORED : KRAW_STATS_A_MIRROR_FAILED);
+}
+
 static const struct kraw_decision *classify(struct net *net,
 					    const struct kraw_proto *proto,
 					    enum kraw_family family,
-					    const struct sk_buff *skb)
+					    struct sk_buff *skb)
 {
 	const struct kraw_ruleset *rules;
 	const struct kraw_rule *rule;
@@ -55,6 +65,8 @@ static const struct kraw_decision *classify(struct net *net,
 	rule = kraw_classify(net, proto, rules, &packet);
 	if (!rule)
 		return &proto->deliver;
+	if (unlikely(rule->mirror))
+		mirror(net, proto, rule, family, skb);
 	return &rule->decision;
 }
 

@@ -11,6 +11,7 @@
 #include <net/netns/generic.h>
 #include "config.h"
 #include "input.h"
+#include "mirror.h"
 #include "net.h"
 #include "netlink.h"
 #include "one.h"
@@ -56,6 +57,7 @@ static int __init kraw_init(void)
 	int err;
 
 	kraw_one_init();
+	kraw_mirror_init();
 	err = kraw_rule_init();
 	if (err)
 		return err;

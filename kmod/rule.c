@@ -191,9 +191,26 @@ static int bpf_parse(struct kraw_rule *rule, struct nlattr **tb,
 	return 0;
 }
 
+static int mirror_parse(struct net *net, struct kraw_rule *rule,
+			const struct nlattr *nla,
+			struct netlink_ext_ack *extack)
+{
+	if (!nla)
+		return 0;
+	if (rule->hook != KRAW_HOOK_INPUT) {
+		NL_SET_ERR_MSG_ATTR(extack, nla,
+				    "mirror is for the input hook: tc mirrors what a device sends");
+		return -EINVAL;
+	}
+	rule->mirror = kmalloc(IFNAMSIZ, GFP_KERNEL_ACCOUNT);
+	if (!rule->mirror)
+		return -ENOMEM;
+	return kraw_match_dev(net, rule->mirror, nla, extack);
+}
+
 /* What else the rule does, beside its verdict. */
-static int options_parse(struct kraw_rule *rule, struct nlattr **tb,
-			 struct netlink_ext_ack *extack)
+static int options_parse(struct net *net, struct kraw_rule *rule,
+			 struct nlattr **tb, struct netlink_ext_ack *extack)
 {
 	const struct nlattr *comment = tb[KRAW_RULE_A_COMMENT];
 	int err;
@@ -201,10 +218,9 @@ static int options_parse(struct kraw_rule *rule, struct nlattr **tb,
 	err = kraw_limit_parse(&rule->limit, tb, extack);
 	if (err)
 		return err;
-	if (tb[KRAW_RULE_A_MIRROR]) {
-		NL_SET_ERR_MSG(extack, "this kraw.ko has no mirror yet");
-		return -EOPNOTSUPP;
-	}
+	err = mirror_parse(net, rule, tb[KRAW_RULE_A_MIRROR], extack);
+	if (err)
+		return err;
 	if (tb[KRAW_RULE_A_TRACE]) {
 		NL_SET_ERR_MSG(extack, "this kraw.ko has no trace yet");
 		return -EOPNOTSUPP;
@@ -241,7 +257,7 @@ static int parse(struct net *net, struct kraw_rule *rule, struct nlattr **tb,
 	if (err)
 		return err;
 	err = bpf_parse(rule, tb, extack);
-	return err ?: options_parse(rule, tb, extack);
+	return err ?: options_parse(net, rule, tb, extack);
 }
 
 static void rule_free(struct kraw_rule *rule)
@@ -253,6 +269,7 @@ static void rule_free(struct kraw_rule *rule)
 	kfree(rule->comment);
 	kraw_counter_free(&rule->counter);
 	kraw_limit_free(rule->limit);
+	kfree(rule->mirror);
 	kmem_cache_free(cache, rule);
 }
 
@@ -338,6 +355,7 @@ bool kraw_rule_same_action(const struct kraw_rule *a, const struct kraw_rule *b)
 {
 	return kraw_decision_same(&a->decision, &b->decision) &&
 	       kraw_limit_same(a->limit, b->limit) &&
+	       same_text(a->mirror, b->mirror) &&
 	       same_text(a->comment, b->comment);
 }
 
@@ -377,6 +395,8 @@ static int options_fill(struct sk_buff *msg, const struct kraw_rule *rule,
 			bool counters)
 {
 	if ((rule->limit && kraw_limit_fill(msg, rule->limit, counters)) ||
+	    (rule->mirror &&
+	     nla_put_string(msg, KRAW_RULE_A_MIRROR, rule->mirror)) ||
 	    (rule->comment &&
 	     nla_put_string(msg, KRAW_RULE_A_COMMENT, rule->comment)))
 		return -EMSGSIZE;

@@ -29,6 +29,7 @@ struct sock_filter;
  * @comment:	NULL: none
  * @counter:	of packets whose first match it was
  * @limit:	NULL: none
+ * @mirror:	name of the device, NULL: none
  */
 struct kraw_rule {
 	refcount_t refs;
@@ -44,6 +45,7 @@ struct kraw_rule {
 	char *comment;
 	struct kraw_counter counter;
 	struct kraw_limit *limit;
+	char *mirror;
 };
 
 /**
