@@ -221,10 +221,7 @@ static int options_parse(struct net *net, struct kraw_rule *rule,
 	err = mirror_parse(net, rule, tb[KRAW_RULE_A_MIRROR], extack);
 	if (err)
 		return err;
-	if (tb[KRAW_RULE_A_TRACE]) {
-		NL_SET_ERR_MSG(extack, "this kraw.ko has no trace yet");
-		return -EOPNOTSUPP;
-	}
+	rule->trace = tb[KRAW_RULE_A_TRACE];
 	if (comment) {
 		rule->comment = nla_strdup(comment, GFP_KERNEL_ACCOUNT);
 		if (!rule->comment)
@@ -355,7 +352,7 @@ bool kraw_rule_same_action(const struct kraw_rule *a, const struct kraw_rule *b)
 {
 	return kraw_decision_same(&a->decision, &b->decision) &&
 	       kraw_limit_same(a->limit, b->limit) &&
-	       same_text(a->mirror, b->mirror) &&
+	       same_text(a->mirror, b->mirror) && a->trace == b->trace &&
 	       same_text(a->comment, b->comment);
 }
 
@@ -397,6 +394,7 @@ static int options_fill(struct sk_buff *msg, const struct kraw_rule *rule,
 	if ((rule->limit && kraw_limit_fill(msg, rule->limit, counters)) ||
 	    (rule->mirror &&
 	     nla_put_string(msg, KRAW_RULE_A_MIRROR, rule->mirror)) ||
+	    (rule->trace && nla_put_flag(msg, KRAW_RULE_A_TRACE)) ||
 	    (rule->comment &&
 	     nla_put_string(msg, KRAW_RULE_A_COMMENT, rule->comment)))
 		return -EMSGSIZE;

@@ -22,6 +22,7 @@ struct sock_filter;
  * @proto:	protocol number
  * @hook:	enum kraw_hook
  * @decision:	what happens to packets that match
+ * @trace:	tracers hear of packets that match
  * @insns_len:	bytes at @insns
  * @match:	the matches
  * @insns:	the classic BPF program as it came, NULL without one
@@ -38,6 +39,7 @@ struct kraw_rule {
 	u8 proto;
 	u8 hook;
 	struct kraw_decision decision;
+	bool trace;
 	u16 insns_len;
 	struct kraw_match match;
 	struct sock_filter *insns;

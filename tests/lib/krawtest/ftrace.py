@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """
-Which kernel functions ran, how often and in which order, by kprobe events.  One CPU's trace
-buffer is written in the order of events, and a packet is received on one CPU.
+Which kernel functions ran, how often and in which order, by kprobe events, and
+what tracepoints told.  One CPU's trace buffer is written in the order of events,
+and a packet is received on one CPU.
 """
 import os
 
@@ -97,3 +98,36 @@ class Count:
         """Do not count any more."""
         _write("events/%s/%s/enable" % (_GROUP, self._name), "0")
         _write("kprobe_events", "-:%s/%s" % (_GROUP, self._name), True)
+
+
+def has_event(name):
+    """Is there a tracepoint of this name, "system/event"?"""
+    return os.path.exists("%s/events/%s" % (_ROOT, name))
+
+
+class Events:
+    """
+    with Events("kraw/kraw_packet") as events: ...
+    events.seen is the list of its events, each a dictionary of the key=value
+    words that it prints.
+    """
+    def __init__(self, name):
+        self._dir = "instances/" + _GROUP
+        self._name = name
+        self.seen = []
+
+    def __enter__(self):
+        os.mkdir(os.path.join(_ROOT, self._dir))
+        _write("%s/events/%s/enable" % (self._dir, self._name), "1")
+        return self
+
+    def __exit__(self, *_):
+        _write("%s/events/%s/enable" % (self._dir, self._name), "0")
+        event = " %s: " % self._name.split("/")[1]
+        with open(os.path.join(_ROOT, self._dir, "trace")) as file:
+            for line in file:
+                if not line.startswith("#") and event in line:
+                    words = line.split(event, 1)[1].split()
+                    self.seen.append(dict(word.split("=", 1)
+                                          for word in words))
+        os.rmdir(os.path.join(_ROOT, self._dir))
