@@ -321,5 +321,6 @@ struct sock *kraw_rawsock_choose(struct net *net, enum kraw_family family,
 void kraw_rawsock_give(enum kraw_family family, struct sock *sk,
 		       struct sk_buff *skb, struct kraw_rawsock_count *count)
 {
+	skb_orphan(skb);	/* early demultiplexing: a copy has no socket */
 	give(family, sk, skb, count);
 }

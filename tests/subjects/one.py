@@ -14,7 +14,7 @@ import struct
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from krawtest import netns, packet, sock, tap, tool
+from krawtest import clock, netns, packet, sock, tap, tool
 from krawtest.manage import Count, managed
 from krawtest.netns import SOURCES, Lab
 from krawtest.who import UNREACH, Probe
@@ -27,6 +27,7 @@ lab.left.ip("route add 224.0.0.0/4 dev l0",
 SO_REUSEPORT, SO_RCVBUFFORCE, SO_MEMINFO = 15, 33, 55
 OSPF, DCCP, ESP, AH, UDPLITE = 89, 33, 50, 51, 136
 READERS, FLOWS = 8, 4096
+MANY = clock.SLOW == 1	# packets cost much on a debug kernel
 serial = itertools.count(1)
 
 
@@ -127,7 +128,7 @@ def even(family):
             contextlib.ExitStack() as stack, probed(family) as probe, \
             Count(253, family, lab.right) as count:
         readers = opened(stack, READERS, family)
-        for first in range(0, 4 * FLOWS, FLOWS):
+        for first in range(0, 4 * FLOWS if MANY else FLOWS, FLOWS):
             part = owners(deal(probe, readers, by_source(
                 family, range(first, first + FLOWS))), "from %d on" % first)
             got = shares(part, READERS)
@@ -136,8 +137,9 @@ def even(family):
             sent += part
     got = shares(sent, READERS)
     tap.diag("IPv%d: %s" % (family, got))
-    tap.ok(all(abs(share * READERS / len(sent) - 1) <= 0.1 for share in got),
-           "within 10 % of even", got)
+    if MANY:
+        tap.ok(all(abs(share * READERS / len(sent) - 1) <= 0.1
+                   for share in got), "within 10 % of even", got)
     tap.is_(count.delta, {"seen": len(sent), "one": len(sent),
                           "raw_matched": len(sent), "raw_copies": len(sent)},
             "counters")
@@ -145,20 +147,21 @@ def even(family):
 
 @tap.each(4, 6)
 def few_and_many_readers(family):
+    flows = 2048 if MANY else 640
     with managed(253, lab.right, "deliver one"), probed(family) as probe:
         for number in (1, 2, 3, 64):
             with contextlib.ExitStack() as stack:
                 readers = opened(stack, number, family)
                 got = shares(owners(deal(probe, readers, by_source(
-                    family, range(2048))), "%d readers" % number), number)
-            tap.ok(all(within(share, 1 / number, 2048, 5) for share in got),
+                    family, range(flows))), "%d readers" % number), number)
+            tap.ok(all(within(share, 1 / number, flows, 5) for share in got),
                    "%d readers: even" % number, got)
 
 
 @tap.each(4, 6)
 def who_comes_and_who_goes(family):
     """A flow stays; one reader's end moves its flows, a new one takes a share."""
-    flows = range(FLOWS // 2)
+    flows = range(FLOWS // 2 if MANY else 600)
     with managed(253, lab.right, "deliver one"), \
             contextlib.ExitStack() as stack, probed(family) as probe:
         readers = opened(stack, READERS, family)

@@ -19,7 +19,7 @@ module = tap.cleanup(tool.Module())
 VERDICTS = ("all", "raw", "kernel", "none", "reject")
 UNREACHES = ("auto", "never", "always")
 # What came, by verdict: SEEN is their sum.
-PARTS = VERDICTS + ("passed",)
+PARTS = VERDICTS + ("one", "passed")
 
 
 def expected(verdict, claim, unreach, readers):
