@@ -6,23 +6,23 @@ import statistics
 
 class Results:
     """
-    The points of all runs. Values of the same place, from all runs of a
-    benchmark, are one point; where one number is wanted it is their median.
+    The points of all runs. "values" of a point has the values of each run, one
+    list each. A run's result is the median of its values; where one number is
+    wanted it is the median of the runs'.
     """
     def __init__(self, conditions, points):
         self.conditions = conditions
         self._points = {}	# (bench, series, x): point, in the order of coming
         for point in points:
             key = point["bench"], point["series"], point["x"]
-            if key in self._points:
-                self._points[key].setdefault("values", []).extend(point.get("values", []))
-            else:
-                self._points[key] = point
+            first = self._points.setdefault(key, dict(point, values=[]))
+            if "values" in point:
+                first["values"].append(point["values"])
 
     def get(self, bench, series, x):
         """The median, or None if there is no such point."""
-        values = self._points.get((bench, series, x), {}).get("values")
-        return statistics.median(values) if values else None
+        runs = self._points.get((bench, series, x), {}).get("values")
+        return statistics.median(map(statistics.median, runs)) if runs else None
 
     def missing(self, bench, series, x):
         """Why it is missing, or None."""
@@ -42,13 +42,16 @@ class Results:
                        if key[0] == bench and series in (None, key[1])})
 
     def spread(self):
-        """The largest difference within a point, by its median, and its name."""
+        """
+        By how much the runs differ at most, as a part of the result, and where;
+        if there was one run only, by how much its values do.
+        """
         worst, where = 0, "no point"
         for (bench, series, x), point in self._points.items():
-            values = point.get("values")
-            if not values:
-                continue
-            middle = statistics.median(values)
+            runs = point["values"]
+            values = [statistics.median(run) for run in runs] if len(runs) > 1 else \
+                [value for run in runs for value in run]
+            middle = self.get(bench, series, x)
             spread = (max(values) - min(values)) / middle if middle else 0
             if spread > worst:
                 worst, where = spread, "%s: %s at %s" % (bench, series, x)
