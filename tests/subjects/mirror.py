@@ -254,7 +254,8 @@ def extension_headers():
                 ("destination options", [(packet.DSTOPTS, packet.options6)]),
                 ("hop-by-hop, routing, options",
                  [(packet.HOPOPTS, packet.options6),
-                  (packet.ROUTING, packet.routing6),
+                  (packet.ROUTING, lambda nexthdr:
+                   packet.routing6(nexthdr, kind=0)),
                   (packet.DSTOPTS, packet.options6)])):
             mark = token()
             body, proto_ = mark, 253
@@ -519,8 +520,8 @@ def a_bridge(family):
     if done.status:
         raise tap.Skip("no bridges: " + done.err.strip())
     lab.right.ip("link set v0 master br0", "link set br0 up")
-    clock.wait_until(lambda: "state forwarding" in
-                     lab.right.ip("-d link show v0"))
+    clock.wait_until(lambda: "state forwarding" in tool.command(
+        "ip", "-n", "right", "-d", "link", "show", "v0").out)
     try:
         returned(family, "flooded", ["mirror dev br0 deliver none"],
                  (2, 1, 1))

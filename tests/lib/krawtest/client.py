@@ -57,7 +57,8 @@ _TOP = {K.A_GENERATION: "generation", K.A_FLAGS: "flags", K.A_PROTO: "proto",
 _NESTS = {"proto": _names("PROTO_A_"), "rule": _names("RULE_A_"),
           "handler": _names("HANDLER_A_"), "stats": _names("STATS_A_")}
 _BYTES = ("src", "dst", "bpf")
-_TEXT = ("dev", "expr", "symbol", "module")
+_TEXT = ("dev", "expr", "symbol", "module", "mirror", "comment")
+_FLAGS = ("fragment", "hdrincl", "spoofed", "trace", "one_reuseport")
 _SIZES = {"pref": "=I", "handle": "=I", "len_min": "=I", "len_max": "=I"}
 
 
@@ -139,6 +140,8 @@ def _value(name, payload):
         return payload
     if name in _TEXT:
         return genl.text(payload)
+    if name in _FLAGS:
+        return True
     return genl.number(payload)
 
 
