@@ -59,7 +59,9 @@ _NESTS = {"proto": _names("PROTO_A_"), "rule": _names("RULE_A_"),
 _BYTES = ("src", "dst", "bpf")
 _TEXT = ("dev", "expr", "symbol", "module", "mirror", "comment")
 _FLAGS = ("fragment", "hdrincl", "spoofed", "trace", "one_reuseport")
-_SIZES = {"pref": "=I", "handle": "=I", "len_min": "=I", "len_max": "=I"}
+_SIZES = {"pref": "=I", "handle": "=I", "len_min": "=I", "len_max": "=I",
+          "mark": "=I", "mark_mask": "=I", "uid_min": "=I", "uid_max": "=I",
+          "limit_rate": "=I", "limit_burst": "=I"}
 
 
 # --- writing -----------------------------------------------------------------
@@ -101,24 +103,25 @@ def _prefix(kind, text):
 
 
 def rule(number, verdict=None, hook=None, src=None, dst=None, dev=None,
-         bpf=None, expr=None, extra=(), **numbers):
+         bpf=None, expr=None, comment=None, extra=(), **numbers):
     """
     A nest KRAW_A_RULE.  src, dst: text; bpf: a list of (code, jt, jf, k), or
-    bytes; numbers: pref, handle, ttl_min, ttl_max, len_min, ...
+    bytes; numbers: pref, handle, ttl_min, ttl_max, len_min, ...; flags: True
     """
     body = [] if number is None else [u8(K.RULE_A_PROTO, number)]
     if hook is not None:
         body.append(u8(K.RULE_A_HOOK, _word("HOOK", hook)))
     for name, value in numbers.items():
         kind = getattr(K, "RULE_A_" + name.upper())
-        body.append(genl.attr(kind, struct.pack(_SIZES.get(name, "=B"),
-                                                value)))
+        body.append(genl.attr(kind, b"" if name in _FLAGS else
+                              struct.pack(_SIZES.get(name, "=B"), value)))
     if verdict is not None:
         body.append(u8(K.RULE_A_VERDICT, _word("VERDICT", verdict)))
     for kind, value in ((K.RULE_A_SRC, src), (K.RULE_A_DST, dst)):
         if value is not None:
             body += _prefix(kind, value)
-    for kind, value in ((K.RULE_A_DEV, dev), (K.RULE_A_EXPR, expr)):
+    for kind, value in ((K.RULE_A_DEV, dev), (K.RULE_A_EXPR, expr),
+                        (K.RULE_A_COMMENT, comment)):
         if value is not None:
             body.append(genl.attr(kind, value.encode() + b"\0"))
     if bpf is not None:
@@ -140,9 +143,7 @@ def _value(name, payload):
         return payload
     if name in _TEXT:
         return genl.text(payload)
-    if name in _FLAGS:
-        return True
-    return genl.number(payload)
+    return name in _FLAGS or genl.number(payload)
 
 
 def _nest(names, payload):

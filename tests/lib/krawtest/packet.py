@@ -44,10 +44,10 @@ def ipv4(src, dst, proto, payload, ttl=64, tos=0, ident=0, frag=0,
     return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
 
 
-def ipv6(src, dst, nexthdr, payload, hlim=64, tclass=0):
+def ipv6(src, dst, nexthdr, payload, hlim=64, tclass=0, flow=0):
     """One IPv6 header; extension headers are part of the payload."""
-    return struct.pack("!IHBB", 6 << 28 | tclass << 20, len(payload), nexthdr,
-                       hlim) + _aton(src) + _aton(dst) + payload
+    return struct.pack("!IHBB", 6 << 28 | tclass << 20 | flow, len(payload),
+                       nexthdr, hlim) + _aton(src) + _aton(dst) + payload
 
 
 def ip(src, dst, proto, payload, ttl=64, **more):
@@ -78,18 +78,23 @@ def fragment6(nexthdr, offset, more, ident):
     return struct.pack("!BBHI", nexthdr, 0, offset | more, ident)
 
 
-def fragments(src, dst, proto, payload, size, ident=0x6b72):
-    """The datagram in fragments of `size` payload bytes, a multiple of 8."""
+def fragments(src, dst, proto, payload, size, ident=0x6b72, **fields):
+    """
+    The datagram in fragments of `size` payload bytes, a multiple of 8; `fields`
+    as in ipv4() or ipv6().
+    """
     out = []
     for offset in range(0, len(payload), size):
         part = payload[offset:offset + size]
         more = offset + size < len(payload)
         if ":" in src:
             out.append(ipv6(src, dst, FRAGMENT,
-                            fragment6(proto, offset, int(more), ident) + part))
+                            fragment6(proto, offset, int(more), ident) + part,
+                            **fields))
         else:
             out.append(ipv4(src, dst, proto, part, ident=ident,
-                            frag=(0x2000 if more else 0) | offset // 8))
+                            frag=(0x2000 if more else 0) | offset // 8,
+                            **fields))
     return out
 
 
