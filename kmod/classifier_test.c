@@ -10,6 +10,7 @@
  */
 #include <kunit/test.h>
 #include <linux/filter.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/prandom.h>
 #include <linux/skbuff.h>
@@ -21,6 +22,9 @@
 #define RULESETS	1000
 #define LOOKUPS		1000	/* in each ruleset */
 #define RULES_MAX	200
+#define MANY		100000	/* matches in one ruleset */
+#define MANY_LOOKUPS	10000
+#define MANY_NAIVE	50	/* of them compared with the list */
 
 static const char *const devices[] = { "eth0", "eth1", "vrf0", "a-long-name-dev" };
 
@@ -354,10 +358,117 @@ static void shadowed(struct kunit *test)
 	}
 }
 
+/* As rules that are many: a source, seldom more; now and then a duplicate. */
+static void one_of_many(struct world *w, struct kraw_match *matches, u32 i)
+{
+	static const u16 more[] = {
+		0, 0, 0, 0, KRAW_FIELD_DST, KRAW_FIELD_TTL, KRAW_FIELD_DEV,
+		KRAW_FIELD_DSCP | KRAW_FIELD_TYPE, KRAW_FIELD_MARK,
+	};
+	static const u8 bits[] = { 24, 28, 31, 32 };
+	struct kraw_match *m = &matches[i];
+	struct in6_addr addr = {}, cut;
+
+	if (i && !below(w, 10)) {
+		*m = matches[below(w, i)];
+		return;
+	}
+	random_match(w, m, KRAW_FIELD_SRC | more[below(w, ARRAY_SIZE(more))]);
+	m->src_len = bits[below(w, ARRAY_SIZE(bits))];
+	if (m->family == KRAW_IPV6) {
+		m->src_len += 96;
+		addr.s6_addr32[0] = htonl(0x20010db8);
+		addr.s6_addr32[3] = htonl(below(w, 1 << 24));
+	} else {
+		addr.s6_addr32[0] = htonl(0x0a000000 | below(w, 1 << 24));
+	}
+	ipv6_addr_prefix(&cut, &addr, m->src_len);
+	memcpy(m->src, &cut, sizeof(cut));
+}
+
+/* A packet that this match of one_of_many() fits; the addresses are written. */
+static void packet_for(struct world *w, const struct kraw_match *m,
+		       struct kraw_packet *p, __be32 *src, __be32 *dst)
+{
+	random_packet(w, p, src, dst);
+	p->family = m->family;
+	memcpy(src, m->src, sizeof(m->src));
+	if (m->fields & KRAW_FIELD_DST)
+		memcpy(dst, m->dst, sizeof(m->dst));
+	if (m->fields & KRAW_FIELD_TTL)
+		p->ttl = m->ttl_max;
+	if (m->fields & KRAW_FIELD_TYPE)
+		p->type = m->type_max;
+	if (m->fields & KRAW_FIELD_DSCP)
+		p->dscp = m->dscp;
+	if (m->fields & KRAW_FIELD_MARK)
+		p->mark = m->mark | (p->mark & ~m->mark_mask);
+	if (m->fields & KRAW_FIELD_DEV)
+		p->dev[below(w, 2)] = m->dev;
+}
+
+/*
+ * Each packet fits a match that is known, so what is found fits, too, and is
+ * not behind it; a few are looked for in the whole list.
+ */
+static void many_lookups(struct kunit *test, struct world *w,
+			 const struct kraw_match *const *matches,
+			 const struct kraw_classifier *classifier)
+{
+	u32 i, at, found, earlier = 0, wrong = 0;
+	__be32 src[4], dst[4];
+	struct kraw_packet p;
+
+	for (i = 0; i < MANY_LOOKUPS; i++) {
+		at = below(w, MANY);
+		packet_for(w, matches[at], &p, src, dst);
+		local_bh_disable();
+		found = kraw_classifier_lookup(classifier, &p, 0);
+		local_bh_enable();
+		wrong += found > at || !naive_fits(matches[found], &p);
+		earlier += found < at;
+		if (i < MANY_NAIVE)
+			wrong += found != naive(matches, MANY, &p, 0);
+		cond_resched();
+	}
+	kunit_info(test, "%u matches, %u lookups, %u shadowed, %u shapes", MANY,
+		   MANY_LOOKUPS, earlier, classifier->tables_count);
+	KUNIT_EXPECT_EQ(test, wrong, 0U);
+	KUNIT_EXPECT_GT(test, earlier, 0U);
+}
+
+static void many_matches(struct kunit *test)
+{
+	struct kraw_classifier *classifier = NULL;
+	const struct kraw_match **pointers;
+	struct world *w = test->priv;
+	struct kraw_match *matches;
+	u32 i;
+
+	matches = kvcalloc(MANY, sizeof(*matches), GFP_KERNEL);
+	pointers = kvcalloc(MANY, sizeof(*pointers), GFP_KERNEL);
+	if (matches && pointers) {
+		for (i = 0; i < MANY; i++) {
+			one_of_many(w, matches, i);
+			pointers[i] = &matches[i];
+			cond_resched();
+		}
+		classifier = kraw_classifier_build(pointers, MANY);
+	}
+	KUNIT_EXPECT_NOT_NULL(test, classifier);
+	if (classifier) {
+		many_lookups(test, w, pointers, classifier);
+		kraw_classifier_free(classifier);
+	}
+	kvfree(pointers);
+	kvfree(matches);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(fields),
 	KUNIT_CASE(shadowed),
 	KUNIT_CASE(random_rulesets),
+	KUNIT_CASE(many_matches),
 	{}
 };
 
