@@ -15,6 +15,7 @@
 #include <linux/sched.h>
 #include <linux/sort.h>
 #include <net/genetlink.h>
+#include "breathe.h"
 #include "config.h"
 #include "proto.h"
 #include "rule.h"
@@ -89,11 +90,15 @@ static struct entry *table_find(const struct table *table,
 	return NULL;
 }
 
-/* By protocol, then hook, preference, place in the message. */
+/*
+ * By protocol, then hook, preference, place in the message. sort() itself never
+ * gives up the CPU.
+ */
 static int entry_cmp(const void *left, const void *right)
 {
 	const struct entry *a = left, *b = right;
 
+	cond_resched();
 	if (a->rule->proto != b->rule->proto)
 		return a->rule->proto < b->rule->proto ? -1 : 1;
 	if (a->rule->hook != b->rule->hook)
@@ -149,10 +154,11 @@ static int old_rules(struct apply *apply)
 			continue;
 		for (hook = 1; hook <= KRAW_HOOKS; hook++) {
 			set = kraw_proto_rules(config->proto[number], hook);
-			for (i = 0; set && i < set->count; i++)
+			for (i = 0; set && i < set->count; i++) {
 				table_add(&apply->old, set->rules[i],
 					  kraw_rule_hash(set->rules[i]));
-			cond_resched();
+				kraw_breathe(i);
+			}
 		}
 	}
 	return 0;
@@ -277,10 +283,12 @@ static int build(struct apply *apply)
 		struct kraw_proto *proto = config->proto[rules[first]->proto];
 		u8 hook = rules[first]->hook;
 
-		for (i = first; i < table->count; i++)
+		for (i = first; i < table->count; i++) {
 			if (rules[i]->proto != rules[first]->proto ||
 			    rules[i]->hook != hook)
 				break;
+			kraw_breathe(i);
+		}
 		proto->rules[hook - 1] = kraw_ruleset_build(rules + first,
 							    i - first);
 		if (!proto->rules[hook - 1])
@@ -335,8 +343,10 @@ int kraw_apply(struct kraw_edit *edit, const struct genl_info *info)
 	if (err)
 		goto free_old;
 	err = read_all(apply, info);
-	for (i = 0; i < apply->new.count; i++)
+	for (i = 0; i < apply->new.count; i++) {
 		kraw_rule_put(apply->new.entries[i].rule);
+		kraw_breathe(i);
+	}
 	table_free(&apply->new);
 free_old:
 	table_free(&apply->old);

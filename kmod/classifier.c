@@ -25,10 +25,10 @@
 #include <linux/jhash.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
-#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <net/ipv6.h>
+#include "breathe.h"
 #include "net.h"
 
 #define NONE	KRAW_CLASSIFIER_NONE
@@ -345,12 +345,6 @@ u16 kraw_classifier_fields(const struct kraw_classifier *classifier)
 	return classifier->fields;
 }
 
-static void breathe(u32 i)
-{
-	if (!(i % 1024))
-		cond_resched();
-}
-
 /*
  * Numbers the shapes in the order of their coming: entry->hash becomes the
  * number of its match's shape. Returns the number of shapes. A shape is found
@@ -379,7 +373,7 @@ static u32 shapes_number(struct kraw_classifier *classifier, u32 *buckets,
 		} else {
 			entries[i].hash = entries[j].hash;
 		}
-		breathe(i);
+		kraw_breathe(i);
 	}
 	return shapes;
 }
@@ -397,6 +391,7 @@ static u32 tables_fill(struct kraw_classifier *classifier)
 			table->shape = shape_of(entry->match);
 			table->best = i;
 		}
+		kraw_breathe(i);
 	}
 	for (i = 0; i < classifier->tables_count; i++) {
 		struct table *table = &classifier->tables[i];
@@ -423,7 +418,7 @@ static void buckets_fill(struct kraw_classifier *classifier)
 					      (entry->hash & table->mask)];
 		entry->next = *bucket;
 		*bucket = i;
-		breathe(i);
+		kraw_breathe(i);
 	}
 }
 
@@ -475,6 +470,7 @@ kraw_classifier_build(const struct kraw_match *const *matches, u32 count)
 	for (i = 0; i < count; i++) {
 		classifier->entries[i].match = matches[i];
 		classifier->fields |= matches[i]->fields;
+		kraw_breathe(i);
 	}
 	if (fill(classifier))
 		goto err;

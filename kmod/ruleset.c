@@ -6,6 +6,7 @@
 #include <linux/mm.h>
 #include <linux/netlink.h>
 #include <linux/slab.h>
+#include "breathe.h"
 #include "classifier.h"
 #include "rule.h"
 
@@ -40,6 +41,7 @@ static int compile(struct kraw_ruleset *set)
 	for (i = 0; i < set->count; i++) {
 		matches[i] = &set->rules[i]->match;
 		set->insns_max = max(set->insns_max, set->rules[i]->insns_len);
+		kraw_breathe(i);
 	}
 	set->classifier = kraw_classifier_build(matches, set->count);
 	kvfree(matches);
@@ -55,8 +57,10 @@ static struct kraw_ruleset *finish(struct kraw_ruleset *set)
 		ruleset_free(set);
 		return NULL;
 	}
-	for (i = 0; i < set->count; i++)
+	for (i = 0; i < set->count; i++) {
 		kraw_rule_get(set->rules[i]);
+		kraw_breathe(i);
+	}
 	return set;
 }
 
@@ -115,15 +119,17 @@ struct kraw_ruleset *kraw_ruleset_get(struct kraw_ruleset *set)
 	return set;
 }
 
-/* The last reference goes after a grace period, with a configuration. */
+/* The last reference goes after a grace period, with a configuration. Sleeps. */
 void kraw_ruleset_put(struct kraw_ruleset *set)
 {
 	u32 i;
 
 	if (!set || !refcount_dec_and_test(&set->refs))
 		return;
-	for (i = 0; i < set->count; i++)
+	for (i = 0; i < set->count; i++) {
 		kraw_rule_put(set->rules[i]);
+		kraw_breathe(i);
+	}
 	ruleset_free(set);
 }
 
