@@ -200,6 +200,43 @@ def save_and_apply_is_the_identity():
     tool.do("flush", lab.other)
 
 
+COMMENTS = ["plain", "two words", " blanks  around ", "don't", 'say "yes"',
+            "don't say \"yes\"", "a\\b \\\\ \\n", "# no comment", "a;b|c&$(d) `e` *?",
+            "deliver none", "\u00fcml\u00e4ut \u2192 \u6f22\u5b57", "x" * 128,
+            "\u00e9" * 64]
+
+
+@tap.case
+def comments_are_kept():
+    """Shown, saved and applied again, byte for byte."""
+    client.apply(proto(PROTO))
+    for n, text in enumerate(COMMENTS):
+        tool.do(["rule", "add", "proto", str(PROTO), "pref", str(n), "comment",
+                 text, "deliver", "raw"], lab.right)
+    tap.is_([r["comment"] for r in client.rules()], COMMENTS, "in the kernel")
+    tap.is_([r["comment"] for r in tool.ask("rule show", lab.right)], COMMENTS,
+            "in JSON")
+    before = client.rules()
+    saved = tool.do("save", lab.right)
+    tap.is_(apply(saved), None, "saved, and applied again")
+    tap.is_(client.rules(), before, "they are the same rules")
+    done = tool.kraw(["apply", "-"], lab.other, stdin=saved)
+    tap.is_((done.status, done.err), (0, ""), "applied in another namespace")
+    with Client(lab.other) as other:
+        tap.is_([r.get("comment") for r in other.rules()], COMMENTS,
+                "with all comments")
+        other.apply()
+    # as a shell would have to quote it
+    shown = tool.do("rule show", lab.right).splitlines()
+    tap.is_(len(shown), len(COMMENTS), "a line each")
+    told = tool.refused(["apply", write("proto add 253\nrule add proto 253 "
+                                        "comment '%s' deliver raw\n" %
+                                        ("x" * 129))], lab.right)
+    tap.is_(told.status, 1, "129 bytes are too many")
+    tap.has(told.err, FILE + ":2: ", "says the line")
+    tap.is_(client.rules(), before, "nothing has changed")
+
+
 @tap.case
 def what_stays_keeps_its_counters():
     start()

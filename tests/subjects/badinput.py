@@ -603,6 +603,20 @@ MESSAGES = [
      "backwards"),
     ("type backwards", RADD, rule(253, "raw", type_min=1, type_max=0),
      "EINVAL", "backwards"),
+    ("dscp 64", RADD, rule(253, "raw", dscp=64), ("EINVAL", "ERANGE"), None),
+    ("a mask alone", RADD, rule(253, "raw", mark_mask=1), "EINVAL", "mark"),
+    ("a mask of nothing", RADD, rule(253, "raw", mark=0, mark_mask=0),
+     "EINVAL", "mask"),
+    ("a mark outside of its mask", RADD,
+     rule(253, "raw", mark=3, mark_mask=2), "EINVAL", "mask"),
+    ("a user on input", RADD, rule(253, "raw", uid_min=0), "EINVAL",
+     "output hook"),
+    ("hdrincl on input", RADD, rule(253, "raw", hdrincl=True), "EINVAL",
+     "output hook"),
+    ("spoofed on input", RADD, rule(253, "raw", spoofed=True), "EINVAL",
+     "output hook"),
+    ("a comment of 129 bytes", RADD, rule(253, "raw", comment="x" * 129),
+     ("EINVAL", "ERANGE"), None),
     # programs
     ("an expression alone", RADD, rule(253, "raw", expr="ip"), "EINVAL",
      "program"),
@@ -654,6 +668,18 @@ MESSAGES = [
      "already"),
     ("a rule twice", K.CMD_APPLY, proto(99) + rule(99, "raw", pref=1) +
      rule(99, "none", pref=1), "EEXIST", "already"),
+    ("a handle", K.CMD_APPLY, proto(99) + rule(99, "raw", handle=1), "EINVAL",
+     "handle"),
+    ("the handle of a rule that is there", K.CMD_APPLY, proto(253) +
+     rule(253, "raw", pref=10, handle=1), "EINVAL", "handle"),
+    ("a handle twice", K.CMD_APPLY, proto(99) + rule(99, "raw", handle=7) +
+     rule(99, "none", ttl_max=1, handle=7), "EINVAL", "handle"),
+    ("a rule with 4097 instructions", K.CMD_APPLY, proto(253) +
+     rule(253, "raw", bpf=[RET] * 4097), ("EINVAL", "ERANGE"), None),
+    ("a rule with a program that jumps too far", K.CMD_APPLY, proto(253) +
+     rule(253, "raw", bpf=[(5, 0, 0, 9), RET]), "EINVAL", "refuses"),
+    ("a program that jumps too far", RREP,
+     rule(253, "raw", pref=10, bpf=[(5, 0, 0, 9), RET]), "EINVAL", "refuses"),
     ("no preference left", K.CMD_APPLY, proto(99) +
      rule(99, "raw", pref=0xffffffff) + rule(99, "none"), "ERANGE",
      "preference"),
@@ -729,6 +755,25 @@ def four_thousand_and_ninety_six_instructions():
                            [RET], expr="x" * K.EXPR_MAX))
     tap.is_(len(client.rules()[0]["bpf"]), 4096 * 8, "are possible")
     client.send(RDEL, rule(253, pref=5))
+
+
+@tap.case
+def one_instruction_more():
+    """By the tool: in a rule, and in a file."""
+    before = client.state()
+    line = "rule add proto 253 bytecode '4097%s' deliver raw" % \
+        (",6 0 0 1" * 4097)
+    with open(FILE, "w") as file:
+        file.write("proto add 253\n%s\n" % line)
+    words = ["rule", "add", "proto", "253", "bytecode", line.split("'")[1],
+             "deliver", "raw"]
+    for name, told in (("rule", tool.kraw(words, lab.right)),
+                       ("apply", tool.kraw("apply " + FILE, lab.right))):
+        tap.is_((told.status, told.out), (1, ""), name + ": exit status")
+        if one_line(told.err, name):
+            tap.has(told.err, "4096", name + ": says how many there may be")
+    tap.has(told.err, FILE + ":2: ", "apply: says the line")
+    tap.is_(client.state(), before, "nothing has changed")
 
 
 TURNED = 2500 if clock.SLOW == 1 else 500	# messages
