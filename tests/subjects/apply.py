@@ -201,9 +201,9 @@ def save_and_apply_is_the_identity():
 
 
 COMMENTS = ["plain", "two words", " blanks  around ", "don't", 'say "yes"',
-            "don't say \"yes\"", "a\\b \\\\ \\n", "# no comment", "a;b|c&$(d) `e` *?",
-            "deliver none", "\u00fcml\u00e4ut \u2192 \u6f22\u5b57", "x" * 128,
-            "\u00e9" * 64]
+            "don't say \"yes\"", "a\\b \\\\ \\n", "# no comment",
+            "a;b|c&$(d) `e` *?", "deliver none",
+            "\u00fcml\u00e4ut \u2192 \u6f22\u5b57", "x" * 128, "\u00e9" * 64]
 
 
 @tap.case

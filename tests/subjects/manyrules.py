@@ -10,7 +10,6 @@ import mmap
 import os
 import random
 import socket
-import statistics
 import struct
 import sys
 import time

@@ -7,9 +7,9 @@ never a mixture, and rules that stay count on.
 Two rulesets, opposite in whom they serve and in the order of it.  Their own
 verdict is `all`, which no packet may ever get to:
 
-             pref 1            pref 100 ...            pref 900          pref 1000
-    EVEN     Y -> none         fillers, each of       Z -> none         X -> raw
-    ODD      X -> kernel       a shape of its own     Z -> none         Y -> reject
+            pref 1          100 ...                   900          1000
+    EVEN    Y -> none       fillers, each of a        Z -> none    X -> raw
+    ODD     X -> kernel     shape of its own          Z -> none    Y -> reject
 
 X, Y and Z are kinds of packets, told apart by their first byte.  Whoever starts
 to look in EVEN and goes on in ODD passes by both rules for X, and the other way
