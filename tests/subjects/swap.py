@@ -34,8 +34,8 @@ from krawtest.client import Client, K, proto, rule
 from krawtest.netns import Lab
 
 PROTO = 253
-SWAPS = 10000 if clock.SLOW == 1 else 1000
-EDITS = 300 if clock.SLOW == 1 else 120
+SWAPS = 10000 if clock.SLOW == 1 else 400
+EDITS = 300 if clock.SLOW == 1 else 60
 MANY = 1000			# rules, for edits of one among them
 FILLERS = 6			# in each family
 NUMBER = {4: 1, 6: 2}		# of a family in netlink
