@@ -15,7 +15,7 @@
 #include <linux/netlink.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
-#include "input.h"
+#include "hooks.h"
 #include "proto.h"
 #include "slot.h"
 #include "text.h"
@@ -152,15 +152,42 @@ static int slots_take(const struct kraw_edit *edit)
 	return 0;
 }
 
-static u8 families(const struct kraw_config *config)
+/* What hooks a configuration needs. */
+static void summarise(struct kraw_config *config)
 {
-	u8 families = 0;
+	const struct kraw_proto *proto;
 	int i;
 
-	for (i = 0; i < KRAW_PROTOCOLS; i++)
-		if (config->proto[i])
-			families |= config->proto[i]->families;
-	return families;
+	for (i = 0; i < KRAW_PROTOCOLS; i++) {
+		proto = config->proto[i];
+		if (!proto)
+			continue;
+		config->families |= proto->families;
+		if (kraw_proto_rules(proto, KRAW_HOOK_OUTPUT))
+			config->output |= proto->families;
+	}
+}
+
+static int hooks_register(struct kraw_net *kn, const struct kraw_config *config)
+{
+	u8 before = kn->input.families;
+	int err;
+
+	err = kraw_hooks_register(kn, &kn->input, config->families);
+	if (err)
+		return err;
+	err = kraw_hooks_register(kn, &kn->output, config->output);
+	if (err)
+		kraw_hooks_unregister(kn, &kn->input, ~before);
+	return err;
+}
+
+/* Unregisters what a configuration does not need. */
+static void hooks_unregister(struct kraw_net *kn,
+			     const struct kraw_config *config)
+{
+	kraw_hooks_unregister(kn, &kn->output, ~config->output);
+	kraw_hooks_unregister(kn, &kn->input, ~config->families);
 }
 
 static u32 rules_count(const struct kraw_config *config)
@@ -232,14 +259,14 @@ int kraw_edit_commit(struct kraw_edit *edit)
 	struct kraw_net *kn = edit->kn;
 	int i, err;
 
-	edit->new->families = families(edit->new);
+	summarise(edit->new);
 	err = rules_check(edit);
 	if (err)
 		return err;
 	err = slots_take(edit);
 	if (err)
 		return err;
-	err = kraw_input_register(kn, edit->new->families);
+	err = hooks_register(kn, edit->new);
 	if (err) {
 		slots_undo(edit, KRAW_PROTOCOLS);
 		return err;
@@ -251,7 +278,7 @@ int kraw_edit_commit(struct kraw_edit *edit)
 	rcu_assign_pointer(kn->config, edit->new);
 	edit->committed = true;
 
-	kraw_input_unregister(kn, ~edit->new->families);
+	hooks_unregister(kn, edit->new);
 	for (i = 0; i < KRAW_PROTOCOLS; i++)
 		kraw_slot_put(i, slots_removed(edit, i));
 	return 0;
@@ -286,7 +313,7 @@ void kraw_config_net_exit(struct kraw_net *kn)
 
 	mutex_lock(&kn->lock);
 	old = rcu_dereference_protected(kn->config, lockdep_is_held(&kn->lock));
-	kraw_input_unregister(kn, ~0);
+	hooks_unregister(kn, &nothing);
 	rcu_assign_pointer(kn->config, &nothing);
 	for (i = 0; i < KRAW_PROTOCOLS; i++)
 		kraw_slot_put(i, kraw_proto_slots(old->proto[i]));

@@ -15,12 +15,14 @@ struct sk_buff;
  * struct kraw_config - read-only once it is published
  * @generation:	its number, not 0
  * @families:	bits KRAW_FAMILY_*: any protocol's
+ * @output:	bits KRAW_FAMILY_*: of any protocol with rules of hook output
  * @proto:	managed protocols by number, NULL: not managed
  * @work:	frees it after a grace period
  */
 struct kraw_config {
 	u32 generation;
 	u8 families;
+	u8 output;
 	struct kraw_proto *proto[KRAW_PROTOCOLS];
 	struct rcu_work work;
 };

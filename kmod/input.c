@@ -20,6 +20,7 @@
 #include "classify.h"
 #include "config.h"
 #include "deliver.h"
+#include "hooks.h"
 #include "mirror.h"
 #include "packet.h"
 #include "proto.h"
@@ -185,51 +186,5 @@ static const struct nf_hook_ops hooks[KRAW_FAMILIES] = {
 
 void kraw_input_init(struct kraw_net *kn)
 {
-	int family;
-
-	for (family = 0; family < KRAW_FAMILIES; family++) {
-		kn->ops[family] = hooks[family];
-		kn->ops[family].priv = kn;
-	}
-}
-
-/**
- * kraw_input_register - register the hooks of families that have none yet
- * @kn:		namespace, locked
- * @families:	bits KRAW_FAMILY_*
- *
- * Returns 0, or a negative error with the hooks as they were.
- */
-int kraw_input_register(struct kraw_net *kn, u8 families)
-{
-	u8 before = kn->hooked;
-	int family, err;
-
-	for (family = 0; family < KRAW_FAMILIES; family++) {
-		if (!(families & ~kn->hooked & BIT(family)))
-			continue;
-		err = nf_register_net_hook(kn->net, &kn->ops[family]);
-		if (err) {
-			kraw_input_unregister(kn, kn->hooked & ~before);
-			return err;
-		}
-		kn->hooked |= BIT(family);
-	}
-	return 0;
-}
-
-/*
- * Unregisters the hooks of these families. A hook may still run afterwards,
- * until a grace period has passed; the configuration lives as long.
- */
-void kraw_input_unregister(struct kraw_net *kn, u8 families)
-{
-	int family;
-
-	for (family = 0; family < KRAW_FAMILIES; family++) {
-		if (!(families & kn->hooked & BIT(family)))
-			continue;
-		nf_unregister_net_hook(kn->net, &kn->ops[family]);
-		kn->hooked &= ~BIT(family);
-	}
+	kraw_hooks_init(kn, &kn->input, hooks);
 }

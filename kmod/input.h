@@ -6,7 +6,5 @@
 #include "net.h"
 
 void kraw_input_init(struct kraw_net *kn);
-int kraw_input_register(struct kraw_net *kn, u8 families);
-void kraw_input_unregister(struct kraw_net *kn, u8 families);
 
 #endif /* _KRAW_INPUT_H */

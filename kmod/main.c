@@ -15,6 +15,7 @@
 #include "net.h"
 #include "netlink.h"
 #include "one.h"
+#include "output.h"
 #include "rule.h"
 #include "text.h"
 #include "uapi/linux/kraw.h"
@@ -32,6 +33,7 @@ static int __net_init net_init(struct net *net)
 
 	kn->net = net;
 	kraw_input_init(kn);
+	kraw_output_init(kn);
 	kraw_config_net_init(kn);
 	return 0;
 }

@@ -19,6 +19,16 @@ enum kraw_family {
 };
 
 /**
+ * struct kraw_hooks - a hook of kraw's in a namespace, by family
+ * @families:	bits of the families that it is registered for
+ * @ops:	by family; the hook core identifies them by address
+ */
+struct kraw_hooks {
+	u8 families;
+	struct nf_hook_ops ops[KRAW_FAMILIES];
+};
+
+/**
  * struct kraw_net - kraw in one network namespace
  * @net:	the namespace; outlives this
  * @lock:	serialises edits: guards everything below, and the pointer @config
@@ -26,8 +36,8 @@ enum kraw_family {
  * @config:	what is managed, never NULL; read under RCU
  * @generation:	number of the configuration in force, never 0
  * @last_handle: the newest rule's handle
- * @hooked:	bits of the families whose hook is registered
- * @ops:	the input hooks; the hook core identifies them by address
+ * @input:	hook, registered while a protocol of the family is managed
+ * @output:	hook, registered while one has rules for what is sent
  */
 struct kraw_net {
 	struct net *net;
@@ -35,8 +45,8 @@ struct kraw_net {
 	struct kraw_config __rcu *config;
 	u32 generation;
 	u32 last_handle;
-	u8 hooked;
-	struct nf_hook_ops ops[KRAW_FAMILIES];
+	struct kraw_hooks input;
+	struct kraw_hooks output;
 };
 
 struct kraw_net *kraw_net(const struct net *net);

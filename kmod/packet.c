@@ -45,9 +45,6 @@ static bool joined(enum kraw_family family, const struct sk_buff *skb)
 void kraw_packet_read(struct kraw_packet *packet, enum kraw_family family,
 		      const struct sk_buff *skb, u16 fields)
 {
-	const u8 *type;
-	u8 buf;
-
 	*packet = (struct kraw_packet) {
 		.skb = skb, .family = family, .len = skb->len, .type = -1,
 		.mark = skb->mark,
@@ -56,14 +53,25 @@ void kraw_packet_read(struct kraw_packet *packet, enum kraw_family family,
 		read4(packet, skb);
 	else
 		read6(packet, skb);
-	if (fields & KRAW_FIELD_TYPE) {
-		type = skb_header_pointer(skb, skb_transport_offset(skb),
-					  sizeof(buf), &buf);
-		if (type)
-			packet->type = *type;
-	}
+	if (fields & KRAW_FIELD_TYPE)
+		kraw_packet_type(packet, skb_transport_offset(skb));
 	if (fields & KRAW_FIELD_FRAGMENT && joined(family, skb))
 		packet->is |= KRAW_FIELD_FRAGMENT;
+}
+
+/**
+ * kraw_packet_type - read the first byte of the payload
+ * @packet:	from kraw_packet_read()
+ * @offset:	where the payload starts, from the packet's data
+ */
+void kraw_packet_type(struct kraw_packet *packet, int offset)
+{
+	const u8 *type;
+	u8 buf;
+
+	type = skb_header_pointer(packet->skb, offset, sizeof(buf), &buf);
+	if (type)
+		packet->type = *type;
 }
 
 /**

@@ -239,11 +239,6 @@ static int parse(struct net *net, struct kraw_rule *rule, struct nlattr **tb,
 		NL_SET_ERR_MSG_ATTR(extack, nest, "a rule needs a verdict");
 		return -EINVAL;
 	}
-	if (rule->hook != KRAW_HOOK_INPUT) {
-		NL_SET_ERR_MSG_ATTR(extack, tb[KRAW_RULE_A_HOOK],
-				    "this kraw.ko has no output hook yet");
-		return -EOPNOTSUPP;
-	}
 	err = kraw_decision_parse(&rule->decision, rule->hook,
 				  tb[KRAW_RULE_A_VERDICT],
 				  tb[KRAW_RULE_A_ONE_BY],

@@ -80,7 +80,7 @@ ALONE = [
       "deliver", "raw"], 1, "match"),
     ("rule add proto 253 src 10.0.0.0/8", 1, "no verdict"),
     ("rule add proto 253 deny", 1, "hook output"),
-    ("rule add hook output proto 253 deny", 2, "output"),
+    ("rule add hook output proto 253 deliver raw", 1, "allow"),
     ("rule add proto 253 dscp 64 deliver raw", 1, "63"),
     ("rule add proto 253 mark 0x11/0x10 deliver raw", 1, "mark 0x10/0x10"),
     ("rule add proto 253 uid 0 deliver raw", 1, "hook output"),
@@ -372,7 +372,6 @@ proto del 254
 proto show 254
 rule add proto 99 deliver raw
 rule add proto 253 pref 10 deliver raw
-rule add hook output proto 253 allow
 rule add proto 253 bytecode '1,0 0 0 0' deliver raw
 rule add proto 253 bytecode '2,5 0 0 9,6 0 0 0' deliver raw
 rule add proto 253 bytecode '1,65535 0 0 0' deliver raw
@@ -568,10 +567,8 @@ MESSAGES = [
     ("by nothing known", RADD,
      rule(253, "one", extra=[u8(K.RULE_A_ONE_BY, 3)]), "ERANGE", None),
     ("a verdict of hook output", RADD, rule(253, "allow"), "EINVAL", "input"),
-    ("hook output", RADD, rule(253, "deny", hook="output"), "EOPNOTSUPP",
-     "output"),
     ("hook output with a verdict of input", RADD,
-     rule(253, "raw", hook="output"), "EOPNOTSUPP", "output"),
+     rule(253, "raw", hook="output"), "EINVAL", "allow or deny"),
     ("a handle", RADD, rule(253, "raw", handle=5), "EINVAL", "handle"),
     ("host bits", RADD, rule(253, "raw", src="10.0.0.1/8"), "EINVAL",
      "prefix"),

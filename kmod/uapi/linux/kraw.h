@@ -82,20 +82,21 @@
  *		KRAW_RULE_A_LEN_MIN	u32, bytes of the datagram, IP header included
  *		KRAW_RULE_A_LEN_MAX	u32
  *		KRAW_RULE_A_TYPE_MIN	u8, first byte after the IP header (v6: after
- *		KRAW_RULE_A_TYPE_MAX	u8  the extension headers); no byte: no match
+ *		KRAW_RULE_A_TYPE_MAX	u8  the extension headers); no byte: no match,
+ *					nor in a fragment but the first (output)
  *		KRAW_RULE_A_DSCP	u8, 0 to 63: DS field without ECN (RFC 2474)
  *		KRAW_RULE_A_MARK	u32, the packet's mark under MARK_MASK; no
  *					bits outside of it
  *		KRAW_RULE_A_MARK_MASK	u32; default all bits
  *		KRAW_RULE_A_FRAGMENT	flag; input: came in fragments (the kernel has
- *					joined them); output: is a fragment, which
- *					only a sender with IP_HDRINCL can make
+ *					joined them); output: is a fragment, of
+ *					the sender's own making
  *		output only:
  *		KRAW_RULE_A_UID_MIN	u32, owner of the sending socket, as the user
  *		KRAW_RULE_A_UID_MAX	u32  namespace of the network namespace sees it
  *		KRAW_RULE_A_HDRINCL	flag; the sender wrote the IP header
  *		KRAW_RULE_A_SPOOFED	flag; the source is no address of this network
- *					namespace
+ *					namespace, 0.0.0.0 and :: are not, either
  *		KRAW_RULE_A_BPF		binary, array of struct sock_filter, 1 to 4096
  *					of them (a nest holds 64 KiB); sees the packet
  *					from its IP header; matches unless it returns 0
@@ -264,8 +265,8 @@ enum kraw_verdict {
 	KRAW_VERDICT_ONE,	/* input: one matching raw socket, no handler */
 	KRAW_VERDICT_NONE,	/* input: nobody, silently */
 	KRAW_VERDICT_REJECT,	/* input: nobody, and an ICMP error says so */
-	KRAW_VERDICT_ALLOW,	/* output: not yet */
-	KRAW_VERDICT_DENY,	/* output: not yet */
+	KRAW_VERDICT_ALLOW,	/* output: may leave */
+	KRAW_VERDICT_DENY,	/* output: dropped, the sender gets EPERM */
 
 	__KRAW_VERDICT_MAX,
 	KRAW_VERDICT_MAX = __KRAW_VERDICT_MAX - 1
@@ -300,7 +301,7 @@ enum kraw_unreach {
 enum kraw_hook {
 	KRAW_HOOK_UNSPEC,
 	KRAW_HOOK_INPUT,	/* packets for this host, before raw sockets */
-	KRAW_HOOK_OUTPUT,	/* what raw sockets here send: not yet */
+	KRAW_HOOK_OUTPUT,	/* what raw sockets here send */
 
 	__KRAW_HOOK_MAX,
 	KRAW_HOOK_MAX = __KRAW_HOOK_MAX - 1
@@ -394,7 +395,7 @@ enum kraw_stats_attr {
 	KRAW_STATS_A_LIMITED,		/* a rule did not match for its limit */
 	KRAW_STATS_A_MIRRORED,		/* copies handed to a mirror's device */
 	KRAW_STATS_A_MIRROR_FAILED,	/* no device, too long for it, a loop, ... */
-	KRAW_STATS_A_OUTPUT,		/* came to the output hook */
+	KRAW_STATS_A_OUTPUT,		/* came to its rules of hook output */
 	KRAW_STATS_A_ALLOW,		/* by verdict ... */
 	KRAW_STATS_A_DENY,
 
