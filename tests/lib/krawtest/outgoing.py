@@ -95,7 +95,7 @@ def said(call):
     try:
         call()
     except OSError as error:
-        return errno.errorcode[error.errno]
+        return errno.errorcode.get(error.errno, str(error))
     return "sent"
 
 
