@@ -50,7 +50,7 @@ static enum outcome consume(const struct kraw_proto *proto,
 		return DROPPED;
 	}
 	kraw_stats_inc(proto->stats, family, KRAW_STATS_A_CLAIM_HANDLED);
-	if (proto->unreach == KRAW_UNREACH_ALWAYS)
+	if (kraw_unreach_wanted(proto->unreach, true))
 		kraw_unreach_answer(proto, family, skb);
 	consume_skb(skb);
 	return DELIVERED;

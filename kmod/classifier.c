@@ -288,6 +288,62 @@ static u32 search(const struct kraw_classifier *classifier,
 	return end;
 }
 
+static void show(const struct table *table, bool possible, u32 found,
+		 const struct kraw_classifier_seen *seen)
+{
+	struct kraw_classifier_shape shape = {
+		.fields = table->shape.fields,
+		.family = table->shape.family,
+		.src_len = table->shape.src_len,
+		.dst_len = table->shape.dst_len,
+		.mark_mask = table->shape.mark_mask,
+		.best = table->best,
+		.count = table->count,
+		.possible = possible,
+		.found = found,
+	};
+
+	seen->shape(seen->data, &shape);
+}
+
+/* The one search there is; @seen is NULL where packets go. */
+static __always_inline u32 walk(const struct kraw_classifier *classifier,
+				const struct kraw_packet *packet, u32 from,
+				const struct kraw_classifier_seen *seen)
+{
+	u32 best = NONE, before, t;
+	struct tuple key;
+	int dev;
+
+	for (t = 0; t < classifier->tables_count; t++) {
+		const struct table *table = &classifier->tables[t];
+
+		if (table->best >= best)
+			break;
+		if (!possible(&table->shape, packet)) {
+			if (seen)
+				show(table, false, NONE, seen);
+			continue;
+		}
+		before = best;
+		packet_key(&key, &table->shape, packet);
+		if (!(table->shape.fields & KRAW_FIELD_DEV))
+			best = search(classifier, table, key_hash(&key), from,
+				      best, packet);
+		/* A port of a VRF is known by two names. */
+		for (dev = 0; table->shape.fields & KRAW_FIELD_DEV && dev < 2;
+		     dev++)
+			if (packet->dev[dev])
+				best = search(classifier, table,
+					      key_hash_dev(&key,
+							   packet->dev[dev]),
+					      from, best, packet);
+		if (seen)
+			show(table, true, best != before ? best : NONE, seen);
+	}
+	return best;
+}
+
 /**
  * kraw_classifier_lookup - find the first match
  * @classifier:	held by RCU or by a reference
@@ -300,32 +356,23 @@ static u32 search(const struct kraw_classifier *classifier,
 u32 kraw_classifier_lookup(const struct kraw_classifier *classifier,
 			   const struct kraw_packet *packet, u32 from)
 {
-	u32 best = NONE, t;
-	struct tuple key;
-	int dev;
+	return walk(classifier, packet, from, NULL);
+}
 
-	for (t = 0; t < classifier->tables_count; t++) {
-		const struct table *table = &classifier->tables[t];
-
-		if (table->best >= best)
-			break;
-		if (!possible(&table->shape, packet))
-			continue;
-		packet_key(&key, &table->shape, packet);
-		if (!(table->shape.fields & KRAW_FIELD_DEV)) {
-			best = search(classifier, table, key_hash(&key), from,
-				      best, packet);
-			continue;
-		}
-		/* A port of a VRF is known by two names. */
-		for (dev = 0; dev < 2; dev++)
-			if (packet->dev[dev])
-				best = search(classifier, table,
-					      key_hash_dev(&key,
-							   packet->dev[dev]),
-					      from, best, packet);
-	}
-	return best;
+/**
+ * kraw_classifier_walk - find the first match, and tell where it was looked for
+ * @classifier:	as for kraw_classifier_lookup(), whose search this is
+ * @packet:	...
+ * @from:	...
+ * @seen:	is shown each shape that is asked
+ *
+ * Context and result: as kraw_classifier_lookup().
+ */
+u32 kraw_classifier_walk(const struct kraw_classifier *classifier,
+			 const struct kraw_packet *packet, u32 from,
+			 const struct kraw_classifier_seen *seen)
+{
+	return walk(classifier, packet, from, seen);
 }
 
 /* Only when no reader can hold it any more. */

@@ -109,6 +109,37 @@ struct kraw_packet {
 	const char *dev[2];
 };
 
+/**
+ * struct kraw_classifier_shape - what matches of one shape have in common
+ * @fields:	bits KRAW_FIELD_* that they are hashed by
+ * @family:	of @src_len and @dst_len, an enum kraw_family
+ * @src_len:	prefix length in bits
+ * @dst_len:	prefix length in bits
+ * @mark_mask:	...
+ * @best:	index of the first of them
+ * @count:	their number
+ * @possible:	the packet is such a one that they can match
+ * @found:	index of the one that matches, better than all before, or
+ *		KRAW_CLASSIFIER_NONE
+ */
+struct kraw_classifier_shape {
+	u16 fields;
+	u8 family;
+	u8 src_len;
+	u8 dst_len;
+	bool possible;
+	u32 mark_mask;
+	u32 best;
+	u32 count;
+	u32 found;
+};
+
+/* Who is shown the shapes that a search asks. */
+struct kraw_classifier_seen {
+	void (*shape)(void *data, const struct kraw_classifier_shape *shape);
+	void *data;
+};
+
 struct kraw_classifier;
 
 struct kraw_classifier *
@@ -117,5 +148,8 @@ void kraw_classifier_free(struct kraw_classifier *classifier);
 u16 kraw_classifier_fields(const struct kraw_classifier *classifier);
 u32 kraw_classifier_lookup(const struct kraw_classifier *classifier,
 			   const struct kraw_packet *packet, u32 from);
+u32 kraw_classifier_walk(const struct kraw_classifier *classifier,
+			 const struct kraw_packet *packet, u32 from,
+			 const struct kraw_classifier_seen *seen);
 
 #endif /* _KRAW_CLASSIFIER_H */

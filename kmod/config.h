@@ -5,8 +5,8 @@
 
 #include <linux/workqueue.h>
 #include "net.h"
+#include "proto.h"
 
-struct kraw_proto;
 struct netlink_ext_ack;
 struct nlattr;
 struct sk_buff;
@@ -48,6 +48,16 @@ struct kraw_edit {
 	u32 last_handle;
 	bool committed;
 };
+
+/* A number's protocol, if it is managed in this family; or NULL. */
+static inline const struct kraw_proto *
+kraw_config_managed(const struct kraw_config *config, u8 number,
+		    enum kraw_family family)
+{
+	const struct kraw_proto *proto = config->proto[number];
+
+	return proto && proto->families & BIT(family) ? proto : NULL;
+}
 
 int kraw_edit_begin(struct kraw_edit *edit, bool from_scratch);
 void kraw_edit_set(struct kraw_edit *edit, u8 number, struct kraw_proto *proto,

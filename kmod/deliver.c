@@ -84,17 +84,11 @@ static void discard6(struct net *net, struct sk_buff *skb,
 	kfree_skb_reason(skb, reason);
 }
 
-/*
- * Whether the kernel has a handler for the protocol here. kraw's own, in a slot
- * that another namespace claims, is as good as none.
- */
+/* Whether the kernel has a handler for the protocol here. */
 static bool handled(const struct kraw_proto *proto, enum kraw_family family)
 {
-	if (kraw_slot_held(proto->number, family))
-		return kraw_proto_slots(proto) & BIT(family);
-	if (family == KRAW_IPV4)
-		return rcu_access_pointer(inet_protos[proto->number]);
-	return rcu_access_pointer(inet6_protos[proto->number]);
+	return kraw_slot_handled(proto->number, family,
+				 kraw_proto_slots(proto) & BIT(family));
 }
 
 /* Nobody receives it: do what "unreach" says. Consumes the packet. */
@@ -102,7 +96,7 @@ static void unwanted(const struct kraw_proto *proto, enum kraw_family family,
 		     struct sk_buff *skb)
 {
 	kraw_unreach_drop(proto, family, skb,
-			  proto->unreach != KRAW_UNREACH_NEVER);
+			  kraw_unreach_wanted(proto->unreach, false));
 }
 
 static void count_raw(const struct kraw_proto *proto, enum kraw_family family,
@@ -122,7 +116,7 @@ static void count_raw(const struct kraw_proto *proto, enum kraw_family family,
 static void answer_raw(const struct kraw_proto *proto, enum kraw_family family,
 		       struct sk_buff *skb)
 {
-	if (proto->unreach == KRAW_UNREACH_ALWAYS &&
+	if (kraw_unreach_wanted(proto->unreach, true) &&
 	    kraw_unreach_policy(family, skb))
 		kraw_unreach_answer(proto, family, skb);
 }
@@ -215,12 +209,17 @@ static void kernel4(struct net *net, const struct kraw_proto *proto,
 	__IP_INC_STATS(net, IPSTATS_MIB_INDELIVERS);
 }
 
-/*
- * Whether an interface listens to a group and, with source filters, to this
- * source: the kernel's ipv6_chk_mcast_addr() (net/ipv6/mcast.c) is not exported.
+/**
+ * kraw_deliver_member6 - whether an interface listens to a group
+ * @dev:	not a VRF: its port
+ * @group:	IPv6 multicast address
+ * @source:	if it has source filters, to this source; any: to some source
+ *
+ * The kernel's ipv6_chk_mcast_addr() (net/ipv6/mcast.c) is not exported.
  */
-static bool member6(const struct net_device *dev, const struct in6_addr *group,
-		    const struct in6_addr *source)
+bool kraw_deliver_member6(const struct net_device *dev,
+			  const struct in6_addr *group,
+			  const struct in6_addr *source)
 {
 	const struct inet6_dev *idev = __in6_dev_get(dev);
 	const struct ip6_sf_list *listed;
@@ -246,24 +245,28 @@ static bool member6(const struct net_device *dev, const struct in6_addr *group,
 	       READ_ONCE(listed->sf_count[MCAST_EXCLUDE]) != excludes;
 }
 
-/* What an upper-layer handler expects to have been checked. */
-static enum skb_drop_reason final6(struct net *net, struct sk_buff *skb,
-				   u8 nexthdr)
+/**
+ * kraw_deliver_final6 - whether an upper-layer handler may have an IPv6 packet
+ * @net:	its namespace
+ * @skb:	data at the transport header
+ * @nexthdr:	its protocol
+ *
+ * Returns 0, or why the kernel would discard it.
+ */
+enum skb_drop_reason kraw_deliver_final6(struct net *net, struct sk_buff *skb,
+					 u8 nexthdr)
 {
+	const struct ipv6hdr *hdr = ipv6_hdr(skb);
 	struct net_device *dev = skb->dev;
-	const struct ipv6hdr *hdr;
 	int sdif = inet6_sdif(skb);
 
-	skb_postpull_rcsum(skb, skb_network_header(skb),
-			   skb_network_header_len(skb));
-	hdr = ipv6_hdr(skb);
 	if (sdif) {	/* skb->dev may be a VRF, membership is its port's */
 		dev = dev_get_by_index_rcu(net, sdif);
 		if (!dev)
 			return SKB_DROP_REASON_NOT_SPECIFIED;
 	}
 	if (ipv6_addr_is_multicast(&hdr->daddr) &&
-	    !member6(dev, &hdr->daddr, &hdr->saddr) &&
+	    !kraw_deliver_member6(dev, &hdr->daddr, &hdr->saddr) &&
 	    !ipv6_is_mld(skb, nexthdr, skb_network_header_len(skb)))
 		return SKB_DROP_REASON_IP_INADDRERRORS;
 	return 0;
@@ -296,7 +299,10 @@ static void kernel6(struct net *net, const struct kraw_proto *proto,
 				goto discard;
 		} else if (handler->flags & INET6_PROTO_FINAL) {
 			have_final = true;
-			reason = final6(net, skb, nexthdr);
+			/* What such a handler expects to have been done. */
+			skb_postpull_rcsum(skb, skb_network_header(skb),
+					   skb_network_header_len(skb));
+			reason = kraw_deliver_final6(net, skb, nexthdr);
 			if (reason)
 				goto discard;
 		}
@@ -351,13 +357,11 @@ static unsigned int all(struct net *net, const struct kraw_proto *proto,
 	if (proto->unreach == KRAW_UNREACH_AUTO || handled(proto, family))
 		return NF_ACCEPT;
 	matched = kraw_rawsock_match(net, family, skb, proto->number);
-	if (proto->unreach == KRAW_UNREACH_ALWAYS) {
-		/* If none matched, the kernel answers. */
-		if (matched && kraw_unreach_policy(family, skb))
-			kraw_unreach_answer(proto, family, skb);
-		return NF_ACCEPT;
-	}
-	if (matched)
+	if (matched && kraw_unreach_wanted(proto->unreach, true) &&
+	    kraw_unreach_policy(family, skb))
+		kraw_unreach_answer(proto, family, skb);
+	/* If none matched, the kernel answers. */
+	if (matched || kraw_unreach_wanted(proto->unreach, false))
 		return NF_ACCEPT;
 	unwanted(proto, family, skb);
 	return NF_STOLEN;

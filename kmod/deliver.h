@@ -3,15 +3,21 @@
 #ifndef _KRAW_DELIVER_H
 #define _KRAW_DELIVER_H
 
+#include <linux/skbuff.h>
 #include "net.h"
 
+struct in6_addr;
 struct kraw_decision;
 struct kraw_proto;
-struct sk_buff;
 
 unsigned int kraw_deliver(struct net *net, const struct kraw_proto *proto,
 			  const struct kraw_decision *decision,
 			  enum kraw_family family, struct sk_buff *skb);
 int kraw_deliver_exthdr(struct net *net, struct sk_buff *skb, u8 nexthdr);
+bool kraw_deliver_member6(const struct net_device *dev,
+			  const struct in6_addr *group,
+			  const struct in6_addr *source);
+enum skb_drop_reason kraw_deliver_final6(struct net *net, struct sk_buff *skb,
+					 u8 nexthdr);
 
 #endif /* _KRAW_DELIVER_H */

@@ -29,14 +29,6 @@
 #include "stats.h"
 #include "uapi/linux/kraw.h"
 
-static const struct kraw_proto *managed(const struct kraw_config *config,
-					u8 number, enum kraw_family family)
-{
-	const struct kraw_proto *proto = config->proto[number];
-
-	return proto && proto->families & BIT(family) ? proto : NULL;
-}
-
 static void mirror(struct net *net, const struct kraw_proto *proto,
 		   const struct kraw_rule *rule, enum kraw_family family,
 		   struct sk_buff *skb)
@@ -87,8 +79,8 @@ static unsigned int kraw_input4(void *priv, struct sk_buff *skb,
 	const struct kraw_net *kn = priv;
 	const struct kraw_proto *proto;
 
-	proto = managed(rcu_dereference(kn->config), ip_hdr(skb)->protocol,
-			KRAW_IPV4);
+	proto = kraw_config_managed(rcu_dereference(kn->config),
+				    ip_hdr(skb)->protocol, KRAW_IPV4);
 	if (likely(!proto))
 		return NF_ACCEPT;
 	return decide(state->net, proto, KRAW_IPV4, skb);
@@ -125,7 +117,8 @@ static enum chain chain_end(const struct kraw_config *config,
 			return CHAIN_MANAGED;
 		*end = frag->nexthdr;
 	}
-	return managed(config, *end, KRAW_IPV6) ? CHAIN_MANAGED : CHAIN_FOREIGN;
+	return kraw_config_managed(config, *end, KRAW_IPV6) ? CHAIN_MANAGED :
+							      CHAIN_FOREIGN;
 }
 
 /*
@@ -151,7 +144,7 @@ static unsigned int kraw_input6(void *priv, struct sk_buff *skb,
 			return NF_ACCEPT;
 		if (nexthdr != NEXTHDR_FRAGMENT && nexthdr != NEXTHDR_DEST &&
 		    nexthdr != NEXTHDR_ROUTING) {
-			proto = managed(config, end, KRAW_IPV6);
+			proto = kraw_config_managed(config, end, KRAW_IPV6);
 			if (proto) {
 				kraw_stats_inc(proto->stats, KRAW_IPV6,
 					       KRAW_STATS_A_SEEN);
@@ -163,7 +156,7 @@ static unsigned int kraw_input6(void *priv, struct sk_buff *skb,
 		if (kraw_deliver_exthdr(state->net, skb, nexthdr) != NF_ACCEPT)
 			return NF_STOLEN;
 	}
-	proto = managed(config, nexthdr, KRAW_IPV6);
+	proto = kraw_config_managed(config, nexthdr, KRAW_IPV6);
 	if (likely(!proto))
 		return NF_ACCEPT;
 	return decide(state->net, proto, KRAW_IPV6, skb);

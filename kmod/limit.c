@@ -282,3 +282,24 @@ bool kraw_limit_pass(struct kraw_limit *limit)
 	u64_stats_update_end(&cpu->syncp);
 	return false;
 }
+
+/**
+ * kraw_limit_allows - whether one packet would pass now, without taking anything
+ * @limit:	of a rule that matches it
+ *
+ * Context: as kraw_limit_pass(), of which this is the answer.
+ */
+bool kraw_limit_allows(const struct kraw_limit *limit)
+{
+	struct limit_cpu cpu = *this_cpu_ptr(limit->cpu);
+	u64 now = ktime_get_mono_fast_ns();
+	u64 full = atomic64_read(&limit->full);
+	u64 missing = full > now ? full - now : 0;
+
+	if (cpu.tokens && now < cpu.until)
+		return true;
+	if (cpu.tokens)
+		cpu.want = 1;
+	return choose(limit, &cpu, limit->depth - min(missing, limit->depth),
+		      now - cpu.taken < limit->period);
+}

@@ -17,5 +17,6 @@ bool kraw_limit_same(const struct kraw_limit *a, const struct kraw_limit *b);
 int kraw_limit_fill(struct sk_buff *msg, const struct kraw_limit *limit,
 		    bool counters);
 bool kraw_limit_pass(struct kraw_limit *limit);
+bool kraw_limit_allows(const struct kraw_limit *limit);
 
 #endif /* _KRAW_LIMIT_H */

@@ -7,6 +7,7 @@
  */
 #include "netlink.h"
 
+#include <linux/err.h>
 #include <linux/filter.h>
 #include <linux/rcupdate.h>
 #include <net/genetlink.h>
@@ -15,10 +16,12 @@
 #include "change.h"
 #include "compat.h"
 #include "config.h"
+#include "explain.h"
 #include "net.h"
 #include "proto.h"
 #include "rule.h"
 #include "ruleset.h"
+#include "sample.h"
 #include "slot.h"
 #include "uapi/linux/kraw.h"
 
@@ -65,6 +68,10 @@ static const struct nla_policy apply_policy[KRAW_A_MAX + 1] = {
 	[KRAW_A_FLAGS] = NLA_POLICY_MASK(NLA_U32, KRAW_FLAG_CHECK),
 	[KRAW_A_PROTO] = NLA_POLICY_NESTED(kraw_proto_policy),
 	[KRAW_A_RULE] = NLA_POLICY_NESTED(kraw_rule_policy),
+};
+
+static const struct nla_policy explain_policy[KRAW_A_MAX + 1] = {
+	[KRAW_A_PACKET] = NLA_POLICY_NESTED(kraw_sample_policy),
 };
 
 /* For commands without attributes: without a policy all would be ignored. */
@@ -447,24 +454,16 @@ static int handler_fill(struct sk_buff *msg, struct netlink_callback *cb,
 			u8 number, enum kraw_family fam,
 			const struct kraw_handler *handler)
 {
-	struct nlattr *nest;
 	void *hdr;
 
 	hdr = genlmsg_put(msg, NETLINK_CB(cb->skb).portid, cb->nlh->nlmsg_seq,
 			  &family, NLM_F_MULTI, KRAW_CMD_HANDLER_GET);
 	if (!hdr)
 		return -EMSGSIZE;
-	nest = nla_nest_start(msg, KRAW_A_HANDLER);
-	if (!nest || nla_put_u8(msg, KRAW_HANDLER_A_NUMBER, number) ||
-	    nla_put_u8(msg, KRAW_HANDLER_A_FAMILY, BIT(fam)) ||
-	    nla_put_string(msg, KRAW_HANDLER_A_SYMBOL, handler->symbol) ||
-	    (handler->module[0] && nla_put_string(msg, KRAW_HANDLER_A_MODULE,
-						  handler->module)) ||
-	    nla_put_u32(msg, KRAW_HANDLER_A_FLAGS, handler->flags)) {
+	if (kraw_slot_fill(msg, number, fam, handler)) {
 		genlmsg_cancel(msg, hdr);
 		return -EMSGSIZE;
 	}
-	nla_nest_end(msg, nest);
 	genlmsg_end(msg, hdr);
 	return 0;
 }
@@ -499,6 +498,73 @@ static int dump_handler(struct sk_buff *msg, struct netlink_callback *cb)
 	}
 	cb->args[0] = i;
 	return msg->len;
+}
+
+static int step_fill(struct sk_buff *msg, struct netlink_callback *cb,
+		     const struct kraw_explain *explain, u32 step)
+{
+	void *hdr = genlmsg_put(msg, NETLINK_CB(cb->skb).portid,
+				cb->nlh->nlmsg_seq, &family, NLM_F_MULTI,
+				KRAW_CMD_EXPLAIN);
+
+	if (!hdr)
+		return -EMSGSIZE;
+	if (nla_put_u32(msg, KRAW_A_GENERATION, explain->generation) ||
+	    kraw_explain_fill(msg, explain, step)) {
+		genlmsg_cancel(msg, hdr);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(msg, hdr);
+	return 0;
+}
+
+/* Finds everything out. Not in .start: that has no extack before 6.2. */
+static int dump_explain_begin(struct sk_buff *msg, struct netlink_callback *cb)
+{
+	const struct nlattr *nest = kraw_dump_attrs(cb)[KRAW_A_PACKET];
+	struct kraw_explain *explain;
+
+	if (!nest) {
+		NL_SET_ERR_MSG(cb->extack, "the request describes no packet");
+		return -EINVAL;
+	}
+	explain = kraw_explain_new(sock_net(msg->sk), nest, cb->extack);
+	if (IS_ERR(explain))
+		return PTR_ERR(explain);
+	cb->args[0] = (long)explain;
+	return 0;
+}
+
+/*
+ * What was found is kept in cb->args[0], the cursor is the next step. So the
+ * answer is of one instant and no change can interrupt it.
+ */
+static int dump_explain(struct sk_buff *msg, struct netlink_callback *cb)
+{
+	const struct kraw_explain *explain;
+	u32 step = cb->args[1];
+	int err;
+
+	if (!cb->args[0]) {
+		err = dump_explain_begin(msg, cb);
+		if (err)
+			return err;
+	}
+	explain = (void *)cb->args[0];
+	while (step < kraw_explain_steps(explain) &&
+	       !step_fill(msg, cb, explain, step))
+		step++;
+	cb->args[1] = step;
+	if (!msg->len && step < kraw_explain_steps(explain))
+		return dump_more_room(msg, cb);
+	return msg->len;
+}
+
+static int dump_explain_done(struct netlink_callback *cb)
+{
+	if (cb->args[0])
+		kraw_explain_free((void *)cb->args[0]);
+	return 0;
 }
 
 #define CHANGE(command, attrs) {				\
@@ -543,6 +609,14 @@ static const struct genl_ops ops[] = {
 		.cmd		= KRAW_CMD_CONFIG_GET,
 		.doit		= cmd_config_get,
 		.policy		= no_policy,
+		.maxattr	= KRAW_A_MAX,
+	},
+	{
+		.cmd		= KRAW_CMD_EXPLAIN,
+		.flags		= GENL_UNS_ADMIN_PERM,
+		.dumpit		= dump_explain,
+		.done		= dump_explain_done,
+		.policy		= explain_policy,
 		.maxattr	= KRAW_A_MAX,
 	},
 };

@@ -73,23 +73,31 @@ static bool is_ext_header(u8 number)
 	}
 }
 
-static int check(const struct kraw_proto *proto, const struct nlattr *nest,
-		 struct netlink_ext_ack *extack)
+/**
+ * kraw_proto_check - see whether packets of a protocol can come to a receiver
+ * @number:	protocol number
+ * @families:	bits KRAW_FAMILY_*
+ * @attr:	the attribute at fault
+ * @extack:	gets the reason of a refusal
+ *
+ * Returns 0 or -EINVAL.
+ */
+int kraw_proto_check(u8 number, u8 families, const struct nlattr *attr,
+		     struct netlink_ext_ack *extack)
 {
-	if (proto->number == IPPROTO_RAW) {
-		kraw_text_refuse(extack, nest,
+	if (number == IPPROTO_RAW) {
+		kraw_text_refuse(extack, attr,
 				 "protocol 255 is reserved: no packet carries it");
 		return -EINVAL;
 	}
-	if (proto->families & KRAW_FAMILY_IPV6 &&
-	    is_ext_header(proto->number)) {
-		kraw_text_refuse(extack, nest,
-				 "%u is an IPv6 extension header, not a protocol: manage it for IPv4 only",
-				 proto->number);
+	if (families & KRAW_FAMILY_IPV6 && is_ext_header(number)) {
+		kraw_text_refuse(extack, attr,
+				 "%u is an IPv6 extension header, not a protocol: use it with IPv4 only",
+				 number);
 		return -EINVAL;
 	}
-	if (proto->families & KRAW_FAMILY_IPV4 && !proto->number) {
-		kraw_text_refuse(extack, nest,
+	if (families & KRAW_FAMILY_IPV4 && !number) {
+		kraw_text_refuse(extack, attr,
 				 "protocol 0 is IPv6 hop-by-hop options: no IPv4 packet carries it");
 		return -EINVAL;
 	}
@@ -123,7 +131,7 @@ static int parse(struct kraw_proto *proto, const struct nlattr *nest,
 				  tb[KRAW_PROTO_A_ONE_REUSEPORT], extack);
 	if (err)
 		return err;
-	return check(proto, nest, extack);
+	return kraw_proto_check(proto->number, proto->families, nest, extack);
 }
 
 /* A version of @old, or a first one, for the caller to complete. */

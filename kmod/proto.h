@@ -39,6 +39,8 @@ extern const struct nla_policy kraw_proto_policy[KRAW_PROTO_A_MAX + 1];
 extern const struct nla_policy kraw_proto_name_policy[KRAW_PROTO_A_NUMBER + 1];
 
 int kraw_proto_number(const struct nlattr *nest, struct netlink_ext_ack *extack);
+int kraw_proto_check(u8 number, u8 families, const struct nlattr *attr,
+		     struct netlink_ext_ack *extack);
 struct kraw_proto *kraw_proto_parse(const struct nlattr *nest,
 				    const struct kraw_proto *old,
 				    struct netlink_ext_ack *extack);

@@ -13,6 +13,7 @@
  */
 #include "rawsock.h"
 
+#include <linux/filter.h>
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
 #include <linux/igmp.h>
@@ -28,6 +29,7 @@
 #include <net/xfrm.h>
 #include "compat.h"
 #include "one.h"
+#include "uapi/linux/kraw.h"
 
 static struct hlist_head *bucket(struct net *net, enum kraw_family family,
 				 u8 protocol)
@@ -108,13 +110,20 @@ static bool member(const struct sock *sk, const struct sk_buff *skb)
 	return mc->sfmode == MCAST_EXCLUDE;
 }
 
-static bool allows(enum kraw_family family, const struct sock *sk,
-		   const struct sk_buff *skb, u8 protocol)
+/* What a socket that matches says to the packet before any policy is asked. */
+static enum kraw_socket_result admits(enum kraw_family family,
+				      const struct sock *sk,
+				      const struct sk_buff *skb, u8 protocol)
 {
-	if (family == KRAW_IPV4)
-		return (protocol != IPPROTO_ICMP || icmp_allows(sk, skb)) &&
-		       member(sk, skb);
-	return protocol != IPPROTO_ICMPV6 || icmp6_allows(sk, skb);
+	if (family == KRAW_IPV4) {
+		if (protocol == IPPROTO_ICMP && !icmp_allows(sk, skb))
+			return KRAW_SOCKET_RESULT_ICMP_FILTER;
+		if (!member(sk, skb))
+			return KRAW_SOCKET_RESULT_MEMBER;
+	} else if (protocol == IPPROTO_ICMPV6 && !icmp6_allows(sk, skb)) {
+		return KRAW_SOCKET_RESULT_ICMP_FILTER;
+	}
+	return KRAW_SOCKET_RESULT_COPY;
 }
 
 static int refuse(struct sock *sk, struct sk_buff *skb,
@@ -211,7 +220,8 @@ static void copy(struct net *net, enum kraw_family family, struct sk_buff *skb,
 		if (!match(net, family, sk, skb, protocol))
 			continue;
 		count->matched++;
-		if (!allows(family, sk, skb, protocol)) {
+		if (admits(family, sk, skb, protocol) !=
+		    KRAW_SOCKET_RESULT_COPY) {
 			count->filtered++;
 			continue;
 		}
@@ -245,39 +255,22 @@ static bool full(const struct sock *sk)
 	return atomic_read(&sk->sk_rmem_alloc) >= READ_ONCE(sk->sk_rcvbuf);
 }
 
-/**
- * kraw_rawsock_choose - choose one of the raw sockets that match a packet
- * @net:	its namespace
- * @family:	its family
- * @skb:	data at the transport header; stays the caller's
- * @protocol:	the sockets' protocol number
- * @flow:	from kraw_one_flow()
- * @reuseport:	only among those with SO_REUSEPORT; the others get copies
- * @count:	result, without what becomes of the packet itself. If sockets
- *		match and all of them refuse it by ICMP_FILTER or membership,
- *		one is counted
- *
+/*
  * The first in the flow's order that has room; if none has, the first, which
  * will refuse the packet and count that.
  *
  * A socket is asked for its weight before anything else. Most have none worth a
  * closer look then, about ln(n) of n do, so the walk costs little more than
  * finding the next socket.
- *
- * Returns the socket, for kraw_rawsock_give(), or NULL.
  */
-struct sock *kraw_rawsock_choose(struct net *net, enum kraw_family family,
-				 struct sk_buff *skb, u8 protocol, u64 flow,
-				 bool reuseport,
-				 struct kraw_rawsock_count *count)
+static struct sock *choose(struct net *net, enum kraw_family family,
+			   struct sk_buff *skb, u8 protocol, u64 flow,
+			   bool reuseport, struct kraw_rawsock_count *count)
 {
 	struct sock *sk, *first = NULL, *best = NULL;
 	u64 weight, first_weight = 0, best_weight = 0;
 	bool filtered = false;
 
-	memset(count, 0, sizeof(*count));
-	if (reuseport)
-		copy(net, family, skb, protocol, false, count);
 	/* first: of all, best: of those with room; so best_weight is less. */
 	sk_for_each_rcu(sk, bucket(net, family, protocol)) {
 		weight = kraw_one_weight(flow, sk);
@@ -289,7 +282,8 @@ struct sock *kraw_rawsock_choose(struct net *net, enum kraw_family family,
 			continue;
 		if (!match(net, family, sk, skb, protocol))
 			continue;
-		if (!allows(family, sk, skb, protocol)) {
+		if (admits(family, sk, skb, protocol) !=
+		    KRAW_SOCKET_RESULT_COPY) {
 			filtered = true;
 			continue;
 		}
@@ -309,6 +303,31 @@ struct sock *kraw_rawsock_choose(struct net *net, enum kraw_family family,
 }
 
 /**
+ * kraw_rawsock_choose - choose one of the raw sockets that match a packet
+ * @net:	its namespace
+ * @family:	its family
+ * @skb:	data at the transport header; stays the caller's
+ * @protocol:	the sockets' protocol number
+ * @flow:	from kraw_one_flow()
+ * @reuseport:	only among those with SO_REUSEPORT; the others get copies
+ * @count:	result, without what becomes of the packet itself. If sockets
+ *		match and all of them refuse it by ICMP_FILTER or membership,
+ *		one is counted
+ *
+ * Returns the socket, for kraw_rawsock_give(), or NULL.
+ */
+struct sock *kraw_rawsock_choose(struct net *net, enum kraw_family family,
+				 struct sk_buff *skb, u8 protocol, u64 flow,
+				 bool reuseport,
+				 struct kraw_rawsock_count *count)
+{
+	memset(count, 0, sizeof(*count));
+	if (reuseport)
+		copy(net, family, skb, protocol, false, count);
+	return choose(net, family, skb, protocol, flow, reuseport, count);
+}
+
+/**
  * kraw_rawsock_give - give a packet to the raw socket that was chosen for it
  * @family:	its family
  * @sk:		from kraw_rawsock_choose(), in the same RCU read side
@@ -323,4 +342,155 @@ void kraw_rawsock_give(enum kraw_family family, struct sock *sk,
 {
 	skb_orphan(skb);	/* early demultiplexing: a copy has no socket */
 	give(family, sk, skb, count);
+}
+
+/*
+ * Explaining: what deliver() would find, without doing any of it. A socket's
+ * own XFRM policy is left out, asking it would count.
+ */
+
+/* Why a socket of the packet's protocol does not match. */
+static enum kraw_socket_result mismatch4(const struct sock *sk,
+					 const struct sk_buff *skb)
+{
+	const struct inet_sock *inet = inet_sk(sk);
+
+	if (inet->inet_rcv_saddr && inet->inet_rcv_saddr != ip_hdr(skb)->daddr)
+		return KRAW_SOCKET_RESULT_LOCAL;
+	if (inet->inet_daddr && inet->inet_daddr != ip_hdr(skb)->saddr)
+		return KRAW_SOCKET_RESULT_PEER;
+	return KRAW_SOCKET_RESULT_DEVICE;
+}
+
+static enum kraw_socket_result mismatch6(struct net *net, const struct sock *sk,
+					 const struct sk_buff *skb)
+{
+	const struct ipv6hdr *hdr = ipv6_hdr(skb);
+	bool group = ipv6_addr_is_multicast(&hdr->daddr);
+
+	if (!group && !ipv6_addr_any(&sk->sk_v6_rcv_saddr) &&
+	    !ipv6_addr_equal(&sk->sk_v6_rcv_saddr, &hdr->daddr))
+		return KRAW_SOCKET_RESULT_LOCAL;
+	if (!ipv6_addr_any(&sk->sk_v6_daddr) &&
+	    !ipv6_addr_equal(&sk->sk_v6_daddr, &hdr->saddr))
+		return KRAW_SOCKET_RESULT_PEER;
+	if (!group ||
+	    !raw_sk_bound_dev_eq(net, READ_ONCE(sk->sk_bound_dev_if),
+				 inet6_iif(skb), inet6_sdif(skb)))
+		return KRAW_SOCKET_RESULT_DEVICE;
+	return KRAW_SOCKET_RESULT_MEMBER;
+}
+
+/* IPV6_CHECKSUM: whether it is asked for, and wrong. */
+static bool checksum_wrong(const struct sock *sk, const struct sk_buff *skb)
+{
+	if (!raw6_sk(sk)->checksum)
+		return false;
+	return csum_ipv6_magic(&ipv6_hdr(skb)->saddr, &ipv6_hdr(skb)->daddr,
+			       skb->len, inet_sk(sk)->inet_num,
+			       skb_checksum(skb, 0, skb->len, 0));
+}
+
+/* A classic BPF program reads the packet and has no other effect. */
+static enum kraw_socket_result filter(struct sock *sk, struct sk_buff *skb)
+{
+	const struct sk_filter *filter = rcu_dereference(sk->sk_filter);
+
+	if (!filter)
+		return KRAW_SOCKET_RESULT_COPY;
+	if (!bpf_prog_was_classic(filter->prog))
+		return KRAW_SOCKET_RESULT_UNKNOWN;
+	return bpf_prog_run_save_cb(filter->prog, skb) ?
+	       KRAW_SOCKET_RESULT_COPY : KRAW_SOCKET_RESULT_FILTER;
+}
+
+/* As rcv4() and rcv6(), and what the kernel's functions do behind them. */
+static enum kraw_socket_result receives(enum kraw_family family,
+					struct sock *sk, struct sk_buff *skb)
+{
+	unsigned int header = skb->data - skb_network_header(skb);
+	enum kraw_socket_result result;
+
+	if (family == KRAW_IPV6 && checksum_wrong(sk, skb))
+		return KRAW_SOCKET_RESULT_CHECKSUM;
+	if (family == KRAW_IPV4)
+		skb_push(skb, header);
+	result = filter(sk, skb);
+	if (family == KRAW_IPV4)
+		__skb_pull(skb, header);
+	return result == KRAW_SOCKET_RESULT_COPY && full(sk) ?
+	       KRAW_SOCKET_RESULT_FULL : result;
+}
+
+static void explain(struct net *net, enum kraw_family family, struct sock *sk,
+		    struct sk_buff *skb, u8 protocol, struct kraw_rawsock *about)
+{
+	const struct inet_sock *inet = inet_sk(sk);
+
+	memset(about, 0, sizeof(*about));
+	about->inode = sock_i_ino(sk);
+	about->ifindex = READ_ONCE(sk->sk_bound_dev_if);
+	if (family == KRAW_IPV4) {
+		about->local.s6_addr32[0] = inet->inet_rcv_saddr;
+		about->peer.s6_addr32[0] = inet->inet_daddr;
+	} else {
+		about->local = sk->sk_v6_rcv_saddr;
+		about->peer = sk->sk_v6_daddr;
+	}
+	about->matched = match(net, family, sk, skb, protocol);
+	if (about->matched)
+		about->result = admits(family, sk, skb, protocol);
+	else
+		about->result = family == KRAW_IPV4 ? mismatch4(sk, skb) :
+						      mismatch6(net, sk, skb);
+	if (about->result == KRAW_SOCKET_RESULT_COPY)
+		about->result = receives(family, sk, skb);
+}
+
+/*
+ * Verdict one: those that are not chosen are not asked for more than the choice
+ * needs to know.
+ */
+static void explain_one(struct sock *sk, struct kraw_rawsock *about,
+			const struct sock *chosen)
+{
+	about->chosen = sk == chosen;
+	if (about->chosen || !about->matched ||
+	    about->result == KRAW_SOCKET_RESULT_ICMP_FILTER ||
+	    about->result == KRAW_SOCKET_RESULT_MEMBER)
+		return;
+	about->result = full(sk) ? KRAW_SOCKET_RESULT_FULL :
+				   KRAW_SOCKET_RESULT_NOT_CHOSEN;
+}
+
+/**
+ * kraw_rawsock_explain - tell what each raw socket would do with a packet
+ * @net:	its namespace
+ * @family:	its family
+ * @skb:	data at the transport header, linear, with nobody else
+ * @protocol:	the sockets' protocol number
+ * @asked:	who asks
+ *
+ * Delivers nothing, counts nothing.
+ */
+void kraw_rawsock_explain(struct net *net, enum kraw_family family,
+			  struct sk_buff *skb, u8 protocol,
+			  const struct kraw_rawsock_asked *asked)
+{
+	struct kraw_rawsock_count count = {};
+	struct sock *sk, *chosen = NULL;
+	struct kraw_rawsock about;
+
+	if (asked->one)
+		chosen = choose(net, family, skb, protocol, asked->flow,
+				asked->reuseport, &count);
+	sk_for_each_rcu(sk, bucket(net, family, protocol)) {
+		if (!net_eq(sock_net(sk), net) ||
+		    inet_sk(sk)->inet_num != protocol)
+			continue;
+		explain(net, family, sk, skb, protocol, &about);
+		if (asked->one && (!asked->reuseport || sk->sk_reuseport))
+			explain_one(sk, &about, chosen);
+		asked->seen(asked->data, &about);
+	}
 }

@@ -3,6 +3,7 @@
 #ifndef _KRAW_RAWSOCK_H
 #define _KRAW_RAWSOCK_H
 
+#include <linux/in6.h>
 #include "net.h"
 
 struct sk_buff;
@@ -25,6 +26,42 @@ struct kraw_rawsock_count {
 	bool next;
 };
 
+/**
+ * struct kraw_rawsock - a raw socket, and what it would do with a packet
+ * @inode:	names it
+ * @ifindex:	bound to this device; 0: to none
+ * @local:	bound to this address, IPv4 in the first word; zero: to none
+ * @peer:	connected to this address, as @local
+ * @matched:	it matches, whether it accepts the packet or not
+ * @chosen:	verdict one chooses it
+ * @result:	enum kraw_socket_result
+ */
+struct kraw_rawsock {
+	u32 inode;
+	int ifindex;
+	struct in6_addr local;
+	struct in6_addr peer;
+	bool matched;
+	bool chosen;
+	u8 result;
+};
+
+/**
+ * struct kraw_rawsock_asked - who asks what raw sockets would do
+ * @seen:	is told of each socket of the protocol, match or no match
+ * @data:	for @seen
+ * @one:	verdict one is to choose
+ * @reuseport:	... only among those with SO_REUSEPORT
+ * @flow:	... by this, from kraw_one_flow()
+ */
+struct kraw_rawsock_asked {
+	void (*seen)(void *data, const struct kraw_rawsock *about);
+	void *data;
+	bool one;
+	bool reuseport;
+	u64 flow;
+};
+
 bool kraw_rawsock_match(struct net *net, enum kraw_family family,
 			struct sk_buff *skb, u8 protocol);
 void kraw_rawsock_deliver(struct net *net, enum kraw_family family,
@@ -36,5 +73,8 @@ struct sock *kraw_rawsock_choose(struct net *net, enum kraw_family family,
 				 struct kraw_rawsock_count *count);
 void kraw_rawsock_give(enum kraw_family family, struct sock *sk,
 		       struct sk_buff *skb, struct kraw_rawsock_count *count);
+void kraw_rawsock_explain(struct net *net, enum kraw_family family,
+			  struct sk_buff *skb, u8 protocol,
+			  const struct kraw_rawsock_asked *asked);
 
 #endif /* _KRAW_RAWSOCK_H */

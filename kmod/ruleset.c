@@ -219,6 +219,14 @@ u32 kraw_ruleset_lookup(const struct kraw_ruleset *set,
 	return kraw_classifier_lookup(set->classifier, packet, from);
 }
 
+/* As kraw_ruleset_lookup(); @seen is shown where it looks. */
+u32 kraw_ruleset_explain(const struct kraw_ruleset *set,
+			 const struct kraw_packet *packet, u32 from,
+			 const struct kraw_classifier_seen *seen)
+{
+	return kraw_classifier_walk(set->classifier, packet, from, seen);
+}
+
 /* What a packet must offer to kraw_ruleset_lookup(). */
 u16 kraw_ruleset_fields(const struct kraw_ruleset *set)
 {

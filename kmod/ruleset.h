@@ -7,6 +7,7 @@
 #include <linux/types.h>
 
 struct kraw_classifier;
+struct kraw_classifier_seen;
 struct kraw_packet;
 struct kraw_rule;
 struct kraw_rule_name;
@@ -45,6 +46,9 @@ int kraw_ruleset_find(const struct kraw_ruleset *set,
 		      struct netlink_ext_ack *extack);
 u32 kraw_ruleset_lookup(const struct kraw_ruleset *set,
 			const struct kraw_packet *packet, u32 from);
+u32 kraw_ruleset_explain(const struct kraw_ruleset *set,
+			 const struct kraw_packet *packet, u32 from,
+			 const struct kraw_classifier_seen *seen);
 u16 kraw_ruleset_fields(const struct kraw_ruleset *set);
 
 #endif /* _KRAW_RULESET_H */

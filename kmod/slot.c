@@ -13,6 +13,7 @@
 #include <linux/mutex.h>
 #include <linux/netlink.h>
 #include <linux/string.h>
+#include <net/netlink.h>
 #include <net/protocol.h>
 #include "claim.h"
 #include "text.h"
@@ -254,4 +255,47 @@ bool kraw_slot_held(u8 number, enum kraw_family family)
 	return family == KRAW_IPV4 ?
 	       rcu_access_pointer(inet_protos[number]) == &kraw_claim4 :
 	       rcu_access_pointer(inet6_protos[number]) == &kraw_claim6;
+}
+
+/**
+ * kraw_slot_handled - whether a namespace has a kernel handler for a protocol
+ * @number:	protocol number
+ * @family:	in this family
+ * @claimed:	the namespace claims it
+ *
+ * kraw's own handler, in a slot that another namespace claims, is as good as
+ * none. Context: RCU.
+ */
+bool kraw_slot_handled(u8 number, enum kraw_family family, bool claimed)
+{
+	if (kraw_slot_held(number, family))
+		return claimed;
+	if (family == KRAW_IPV4)
+		return rcu_access_pointer(inet_protos[number]);
+	return rcu_access_pointer(inet6_protos[number]);
+}
+
+/**
+ * kraw_slot_fill - describe a handler in a message
+ * @msg:	gets one KRAW_A_HANDLER
+ * @number:	protocol number
+ * @family:	...
+ * @handler:	from kraw_slot_handler()
+ *
+ * Returns 0 or -EMSGSIZE; the caller cancels the message.
+ */
+int kraw_slot_fill(struct sk_buff *msg, u8 number, enum kraw_family family,
+		   const struct kraw_handler *handler)
+{
+	struct nlattr *nest = nla_nest_start(msg, KRAW_A_HANDLER);
+
+	if (!nest || nla_put_u8(msg, KRAW_HANDLER_A_NUMBER, number) ||
+	    nla_put_u8(msg, KRAW_HANDLER_A_FAMILY, BIT(family)) ||
+	    nla_put_string(msg, KRAW_HANDLER_A_SYMBOL, handler->symbol) ||
+	    (handler->module[0] && nla_put_string(msg, KRAW_HANDLER_A_MODULE,
+						  handler->module)) ||
+	    nla_put_u32(msg, KRAW_HANDLER_A_FLAGS, handler->flags))
+		return -EMSGSIZE;
+	nla_nest_end(msg, nest);
+	return 0;
 }

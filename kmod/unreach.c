@@ -13,8 +13,9 @@
 #include <linux/skbuff.h>
 #include <net/icmp.h>
 #include <net/ip.h>
-#include <net/ipv6.h>
 #include <net/ip6_route.h>
+#include <net/ipv6.h>
+#include <net/route.h>
 #include <net/xfrm.h>
 #include "proto.h"
 #include "stats.h"
@@ -83,4 +84,59 @@ void kraw_unreach_drop(const struct kraw_proto *proto,
 	else if (proto)
 		kraw_stats_inc(proto->stats, family, KRAW_STATS_A_UNREACH_NEVER);
 	kfree_skb_reason(skb, SKB_DROP_REASON_IP_NOPROTO);
+}
+
+/* An ICMP message that is no error; nobody answers an error with another. */
+static bool icmp_asks(const struct sk_buff *skb)
+{
+	const u8 *type;
+	u8 buf;
+
+	type = skb_header_pointer(skb, skb_transport_offset(skb), sizeof(buf),
+				  &buf);
+	if (!type)
+		return false;
+	switch (*type) {
+	case ICMP_ECHOREPLY:
+	case ICMP_ECHO:
+	case ICMP_TIMESTAMP ... NR_ICMP_TYPES:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool icmp6_asks(const struct sk_buff *skb)
+{
+	const u8 *type;
+	u8 buf;
+
+	type = skb_header_pointer(skb, skb_transport_offset(skb), sizeof(buf),
+				  &buf);
+	return type && *type & ICMPV6_INFOMSG_MASK;
+}
+
+/**
+ * kraw_unreach_silent - whether the kernel's sender will not answer a packet
+ * @family:	of the packet
+ * @skb:	routed, the transport header set
+ *
+ * What icmp_send() and icmp6_send() look at in the packet itself. They may be
+ * silent for other reasons too: no way back, no memory, the rate limit.
+ */
+bool kraw_unreach_silent(enum kraw_family family, const struct sk_buff *skb)
+{
+	const struct ipv6hdr *hdr = ipv6_hdr(skb);
+
+	if (skb->pkt_type != PACKET_HOST)
+		return true;
+	if (family == KRAW_IPV4)
+		return skb_rtable(skb)->rt_flags &
+		       (RTCF_BROADCAST | RTCF_MULTICAST) ||
+		       (ip_hdr(skb)->protocol == IPPROTO_ICMP &&
+			!icmp_asks(skb));
+	return ipv6_addr_is_multicast(&hdr->daddr) ||
+	       ipv6_addr_any(&hdr->saddr) ||
+	       ipv6_addr_is_multicast(&hdr->saddr) ||
+	       (hdr->nexthdr == NEXTHDR_ICMP && !icmp6_asks(skb));
 }

@@ -68,6 +68,14 @@ void handler_clear(struct handler *handler);
 void proto_put(struct nlmsghdr *nlh, const struct proto *proto);
 void rule_put(struct nlmsghdr *nlh, const struct rule *rule);
 
+/*
+ * Reads an attribute, if it is there and of the right size; or else leaves the
+ * value alone. The text is to be freed, or NULL.
+ */
+bool get_u8(const struct nlattr *attr, uint8_t *value);
+bool get_u32(const struct nlattr *attr, uint32_t *value);
+char *get_text(const struct nlattr *attr);
+
 /* Reads an answer or a notification; the rule is to be cleared. */
 int proto_get(const struct nlmsghdr *nlh, struct proto *proto);
 int rule_get(const struct nlmsghdr *nlh, struct rule *rule);

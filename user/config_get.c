@@ -10,7 +10,7 @@
  * The answers of the kernel are read with the same care as any input: what has
  * another size than it should is left out.
  */
-static bool get_u8(const struct nlattr *attr, uint8_t *value)
+bool get_u8(const struct nlattr *attr, uint8_t *value)
 {
 	if (!attr || mnl_attr_validate(attr, MNL_TYPE_U8) < 0)
 		return false;
@@ -18,7 +18,7 @@ static bool get_u8(const struct nlattr *attr, uint8_t *value)
 	return true;
 }
 
-static bool get_u32(const struct nlattr *attr, uint32_t *value)
+bool get_u32(const struct nlattr *attr, uint32_t *value)
 {
 	if (!attr || mnl_attr_validate(attr, MNL_TYPE_U32) < 0)
 		return false;
@@ -34,7 +34,7 @@ static bool get_u64(const struct nlattr *attr, uint64_t *value)
 	return true;
 }
 
-static char *get_text(const struct nlattr *attr)
+char *get_text(const struct nlattr *attr)
 {
 	char *text;
 

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "describe.h"
 #include "config.h"
+#include "error.h"
 #include "names.h"
+#include "sockets.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
 
 static const char *const counter_names[KRAW_STATS_A_MAX + 1] = {
 	[KRAW_STATS_A_SEEN] = "seen",
@@ -166,3 +172,123 @@ const struct field proto_name_fields[] = {
 	{ "proto", "", "PROTO", proto_number },
 	{ NULL },
 };
+
+static json_t *handler_family(const void *object)
+{
+	const struct handler *handler = object;
+
+	return json_string(name_of(&family_names, handler->family));
+}
+
+static json_t *handler_symbol(const void *object)
+{
+	const struct handler *handler = object;
+
+	return output_string(handler->symbol);
+}
+
+static json_t *handler_module(const void *object)
+{
+	const struct handler *handler = object;
+
+	return output_string(handler->module);
+}
+
+static json_t *handler_is_kraw(const void *object)
+{
+	const struct handler *handler = object;
+
+	return json_boolean(handler->flags & KRAW_HANDLER_KRAW);
+}
+
+static json_t *handler_is_here(const void *object)
+{
+	const struct handler *handler = object;
+
+	return json_boolean(handler->flags & KRAW_HANDLER_HERE);
+}
+
+static json_t *handler_no_policy(const void *object)
+{
+	const struct handler *handler = object;
+
+	return json_boolean(handler->flags & KRAW_HANDLER_NO_POLICY);
+}
+
+static json_t *handler_is_final(const void *object)
+{
+	const struct handler *handler = object;
+
+	if (handler->family != KRAW_FAMILY_IPV6)
+		return NULL;
+	return json_boolean(handler->flags & KRAW_HANDLER_FINAL);
+}
+
+const struct field handler_fields[] = {
+	{ "family", NULL, NULL, handler_family },
+	{ "symbol", NULL, NULL, handler_symbol },
+	{ "module", NULL, NULL, handler_module },
+	{ "kraw", NULL, NULL, handler_is_kraw },
+	{ "claimed_here", NULL, NULL, handler_is_here },
+	{ "no_policy", NULL, NULL, handler_no_policy },
+	{ "final", NULL, NULL, handler_is_final },
+	{ NULL },
+};
+
+json_t *handler_text(const struct handler *handler)
+{
+	json_t *value;
+	char *text;
+
+	if (!handler || !handler->symbol)
+		return json_string("none");
+	if (handler->flags & KRAW_HANDLER_HERE)
+		return json_string("kraw (claimed here)");
+	if (handler->flags & KRAW_HANDLER_KRAW)
+		return json_string("kraw (claimed by another namespace)");
+	if (!handler->module)
+		return output_string(handler->symbol);
+	text = xasprintf("%s [%s]", handler->symbol, handler->module);
+	value = output_string(text);
+	free(text);
+	return value;
+}
+
+json_t *address_text(uint8_t family, const uint8_t *address)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	inet_ntop(family, address, text, sizeof(text));
+	return json_string(text);
+}
+
+json_t *address_json(uint8_t family, const uint8_t *address)
+{
+	static const uint8_t any[16];
+
+	if (!memcmp(address, any, family == AF_INET ? 4 : 16))
+		return json_null();
+	return address_text(family, address);
+}
+
+json_t *processes_json(const struct raw_socket *entry)
+{
+	json_t *list;
+	size_t i;
+
+	if (entry->hidden)
+		return json_null();
+	list = json_array();
+	for (i = 0; i < entry->owners; i++) {
+		json_t *process = json_object();
+
+		json_object_set_new(process, "name",
+				    output_string(entry->owner[i].name));
+		json_object_set_new(process, "pid",
+				    json_integer(entry->owner[i].pid));
+		json_object_set_new(process, "fd",
+				    json_integer(entry->owner[i].fd));
+		json_array_append_new(list, process);
+	}
+	return list;
+}

@@ -7,12 +7,20 @@
 /* The man page lists the keys: they stay as they are. */
 extern const struct field proto_fields[]; /* of struct proto */
 extern const struct field rule_fields[]; /* of struct rule */
+extern const struct field handler_fields[]; /* of struct handler */
+extern const struct field step_fields[]; /* of struct step */
 
 /* The part of them that a command to delete one needs. */
 extern const struct field proto_name_fields[];
 extern const struct field rule_name_fields[];
 
 /* Pieces that other descriptions are made of. */
+struct handler;
+struct raw_socket;
+json_t *handler_text(const struct handler *handler); /* for a person */
+json_t *address_text(uint8_t family, const uint8_t *address);
+json_t *address_json(uint8_t family, const uint8_t *address); /* zero: null */
+json_t *processes_json(const struct raw_socket *entry);
 struct proto_stats;
 json_t *families_json(unsigned int families);
 json_t *counters_json(const struct proto_stats *stats);

@@ -28,6 +28,8 @@ static const struct {
 	{ "proto", proto_main, proto_usage, "the managed protocols" },
 	{ "rule", rule_main, rule_usage, "the rules of managed protocols" },
 	{ "stats", stats_main, stats_usage, "counters of managed protocols" },
+	{ "explain", explain_main, explain_usage,
+	  "what would happen to a packet, step by step" },
 	{ "monitor", monitor_main, monitor_usage,
 	  "changes of the configuration, live" },
 	{ "save", save_main, save_usage,

@@ -11,7 +11,7 @@ struct names {
 	struct {
 		const char *word;
 		unsigned int value;
-	} list[12]; /* ends at a word that is NULL */
+	} list[16]; /* ends at a word that is NULL */
 };
 
 extern const struct names family_names;

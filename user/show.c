@@ -6,7 +6,6 @@
 #include "sockets.h"
 #include "subcommands.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -36,68 +35,6 @@ struct row {
 	size_t sockets;
 };
 
-static json_t *handler_family(const void *object)
-{
-	const struct handler *handler = object;
-
-	return json_string(name_of(&family_names, handler->family));
-}
-
-static json_t *handler_symbol(const void *object)
-{
-	const struct handler *handler = object;
-
-	return output_string(handler->symbol);
-}
-
-static json_t *handler_module(const void *object)
-{
-	const struct handler *handler = object;
-
-	return output_string(handler->module);
-}
-
-static json_t *handler_is_kraw(const void *object)
-{
-	const struct handler *handler = object;
-
-	return json_boolean(handler->flags & KRAW_HANDLER_KRAW);
-}
-
-static json_t *handler_is_here(const void *object)
-{
-	const struct handler *handler = object;
-
-	return json_boolean(handler->flags & KRAW_HANDLER_HERE);
-}
-
-static json_t *handler_no_policy(const void *object)
-{
-	const struct handler *handler = object;
-
-	return json_boolean(handler->flags & KRAW_HANDLER_NO_POLICY);
-}
-
-static json_t *handler_is_final(const void *object)
-{
-	const struct handler *handler = object;
-
-	if (handler->family != KRAW_FAMILY_IPV6)
-		return NULL;
-	return json_boolean(handler->flags & KRAW_HANDLER_FINAL);
-}
-
-static const struct field handler_fields[] = {
-	{ "family", NULL, NULL, handler_family },
-	{ "symbol", NULL, NULL, handler_symbol },
-	{ "module", NULL, NULL, handler_module },
-	{ "kraw", NULL, NULL, handler_is_kraw },
-	{ "claimed_here", NULL, NULL, handler_is_here },
-	{ "no_policy", NULL, NULL, handler_no_policy },
-	{ "final", NULL, NULL, handler_is_final },
-	{ NULL },
-};
-
 static json_t *socket_protocol(const void *object)
 {
 	const struct raw_socket *entry = object;
@@ -110,17 +47,6 @@ static json_t *socket_family(const void *object)
 	const struct raw_socket *entry = object;
 
 	return json_string(entry->family == AF_INET ? "ipv4" : "ipv6");
-}
-
-static json_t *address_json(uint8_t family, const uint8_t *address)
-{
-	static const uint8_t any[16];
-	char text[INET6_ADDRSTRLEN];
-
-	if (!memcmp(address, any, family == AF_INET ? 4 : 16))
-		return json_null();
-	inet_ntop(family, address, text, sizeof(text));
-	return json_string(text);
 }
 
 static json_t *socket_local(const void *object)
@@ -181,25 +107,7 @@ static json_t *socket_inode(const void *object)
 
 static json_t *socket_processes(const void *object)
 {
-	const struct raw_socket *entry = object;
-	json_t *list;
-	size_t i;
-
-	if (entry->hidden)
-		return json_null();
-	list = json_array();
-	for (i = 0; i < entry->owners; i++) {
-		json_t *process = json_object();
-
-		json_object_set_new(process, "name",
-				    output_string(entry->owner[i].name));
-		json_object_set_new(process, "pid",
-				    json_integer(entry->owner[i].pid));
-		json_object_set_new(process, "fd",
-				    json_integer(entry->owner[i].fd));
-		json_array_append_new(list, process);
-	}
-	return list;
+	return processes_json(object);
 }
 
 static const struct field socket_fields[] = {
@@ -293,37 +201,21 @@ static json_t *row_handlers(const void *object)
 	return list;
 }
 
-/* A handler in the words of a person. */
-static json_t *handler_text(const struct row *row, unsigned int family)
+static json_t *row_handler(const struct row *row, unsigned int family)
 {
-	const struct handler *handler = &row->handler[family];
-	json_t *value;
-	char *text;
-
 	if (!row->all->module)
 		return json_string("unknown");
-	if (!handler->symbol)
-		return json_string("none");
-	if (handler->flags & KRAW_HANDLER_HERE)
-		return json_string("kraw (claimed here)");
-	if (handler->flags & KRAW_HANDLER_KRAW)
-		return json_string("kraw (claimed by another namespace)");
-	if (!handler->module)
-		return output_string(handler->symbol);
-	text = xasprintf("%s [%s]", handler->symbol, handler->module);
-	value = output_string(text);
-	free(text);
-	return value;
+	return handler_text(&row->handler[family]);
 }
 
 static json_t *row_handler_ipv4(const void *object)
 {
-	return handler_text(object, 0);
+	return row_handler(object, 0);
 }
 
 static json_t *row_handler_ipv6(const void *object)
 {
-	return handler_text(object, 1);
+	return row_handler(object, 1);
 }
 
 static json_t *row_count(const void *object)

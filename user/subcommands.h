@@ -6,6 +6,7 @@
 
 /* Each reads the words behind its name and returns a status. */
 int apply_main(struct args *args);
+int explain_main(struct args *args);
 int flush_main(struct args *args);
 int monitor_main(struct args *args);
 int proto_main(struct args *args);
@@ -15,6 +16,7 @@ int show_main(struct args *args);
 int stats_main(struct args *args);
 
 extern const char apply_usage[];
+extern const char explain_usage[];
 extern const char flush_usage[];
 extern const char monitor_usage[];
 extern const char proto_usage[];

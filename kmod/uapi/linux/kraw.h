@@ -18,7 +18,7 @@
  * sent it. Commands that change something need CAP_NET_ADMIN over that
  * namespace. A claim takes a slot of a host-wide table and needs CAP_NET_ADMIN
  * in the initial user namespace too, unless the module parameter
- * "userns_claims" is set. Reading needs no privilege.
+ * "userns_claims" is set. Reading needs no privilege, but for KRAW_CMD_EXPLAIN.
  *
  * Every command that changes something accepts KRAW_A_GENERATION, the
  * generation that the sender expects; another one in force answers -ESTALE.
@@ -178,6 +178,80 @@
  *    answer:
  *	KRAW_A_GENERATION		u32
  *
+ * KRAW_CMD_EXPLAIN			dump only: what would happen to a packet that
+ *					comes in. Needs CAP_NET_ADMIN over the namespace:
+ *					it names sockets and runs their filters.
+ *					Nothing is delivered, sent or counted
+ *	KRAW_A_PACKET nest		required
+ *		KRAW_PACKET_A_PROTO	u8, required; no IPv6 extension header
+ *		KRAW_PACKET_A_SRC	binary, 4 or 16 bytes, required
+ *		KRAW_PACKET_A_DST	as SRC, of the same family, required
+ *		KRAW_PACKET_A_DEV	string, device by which it comes in; default:
+ *					that of the route to SRC
+ *		KRAW_PACKET_A_LEN	u32, bytes with the IP header; default: as
+ *					PAYLOAD needs; zeroes follow PAYLOAD
+ *		KRAW_PACKET_A_TTL	u8; default 64
+ *		KRAW_PACKET_A_DSCP	u8; default 0
+ *		KRAW_PACKET_A_MARK	u32; default 0
+ *		KRAW_PACKET_A_FRAGMENT	flag: came in fragments
+ *		KRAW_PACKET_A_PAYLOAD	binary, what follows the IP header, at most
+ *					KRAW_PAYLOAD_MAX bytes; default: nothing
+ *	-EHOSTUNREACH: such a packet does not come so far: it is not for this host,
+ *	or the kernel refuses its addresses.
+ *    answer, one message a step, in this order; the whole answer is of one
+ *    instant, and of the configuration whose generation it carries:
+ *	KRAW_A_GENERATION		u32
+ *	KRAW_A_STEP nest
+ *		KRAW_STEP_A_KIND	u8, enum kraw_step_kind
+ *		and with kind
+ *		PACKET			what is explained; in the message also
+ *	KRAW_A_PACKET nest		as in the request, defaults filled in, without
+ *					PAYLOAD
+ *		SHAPE			rules that look at the same fields; one step each
+ *					in the order of asking, up to the last one that
+ *					could have a better rule:
+ *		KRAW_STEP_A_FIELDS	u32, bits KRAW_SHAPE_*
+ *		KRAW_STEP_A_FAMILY	u8, one bit KRAW_FAMILY_*, with SRC or DST
+ *		KRAW_STEP_A_SRC_PREFIX	u8, bits
+ *		KRAW_STEP_A_DST_PREFIX	u8, bits
+ *		KRAW_STEP_A_MARK_MASK	u32
+ *		KRAW_STEP_A_PREF	u32, the lowest of its rules
+ *		KRAW_STEP_A_RULES	u32, their number
+ *		KRAW_STEP_A_SHAPE_RESULT u8, enum kraw_shape_result
+ *		RULE			the rule that matches first; in the message also
+ *	KRAW_A_RULE nest		as KRAW_CMD_RULE_GET answers, without counters
+ *		VERDICT
+ *		KRAW_STEP_A_DECIDER	u8, enum kraw_decider
+ *		KRAW_STEP_A_VERDICT	u8, enum kraw_verdict; LINUX: all
+ *		KRAW_STEP_A_UNREACH	u8, enum kraw_unreach; LINUX: auto
+ *		SOCKET			one step for each raw socket of this protocol
+ *					and family in the namespace
+ *		KRAW_STEP_A_INODE	u32, as in /proc/PID/fd and sock_diag
+ *		KRAW_STEP_A_LOCAL	binary, bound address; absent: any
+ *		KRAW_STEP_A_PEER	binary, connected to; absent: any
+ *		KRAW_STEP_A_IFINDEX	u32, bound to this device; absent: any
+ *		KRAW_STEP_A_DEV		string, its name
+ *		KRAW_STEP_A_MATCHED	flag: counts as a receiver of the packet, even
+ *					if it refuses it
+ *		KRAW_STEP_A_CHOSEN	flag: verdict one chooses it, be the packet
+ *					accepted or not
+ *		KRAW_STEP_A_SOCKET_RESULT u8, enum kraw_socket_result
+ *		HANDLER			the kernel's handler, in the message also
+ *	KRAW_A_HANDLER nest		as KRAW_CMD_HANDLER_GET; absent: none
+ *		KRAW_STEP_A_RECEIVES	flag: it gets the packet
+ *		OUTCOME
+ *		KRAW_STEP_A_MATCHING	u32, raw sockets that match
+ *		KRAW_STEP_A_COPIES	u32, raw sockets that get a copy
+ *		KRAW_STEP_A_RECEIVES	flag: the kernel's handler gets the packet
+ *		KRAW_STEP_A_POLICY	flag: IPsec policies of the namespace were not
+ *					asked, and may refuse what is said here
+ *		KRAW_STEP_A_ICMP_RESULT	u8, enum kraw_icmp_result
+ *		KRAW_STEP_A_ICMP_TYPE	u8, with ICMP_RESULT sent; ICMPv6 in IPv6
+ *		KRAW_STEP_A_ICMP_CODE	u8
+ *		KRAW_STEP_A_ICMP_POINTER u32, IPv6 only
+ *	The ICMP error is kraw's or Linux's own; what a handler that gets the packet
+ *	answers is not told, nor is the rate limit asked.
+ *
  * Notifications go to the multicast group "config" of the namespace, and to the
  * sender alone if it asked with NLM_F_ECHO. Their command is the one that
  * caused them, their port id that of its sender.
@@ -205,6 +279,7 @@ enum kraw_cmd {
 	KRAW_CMD_APPLY,
 	KRAW_CMD_HANDLER_GET,
 	KRAW_CMD_CONFIG_GET,
+	KRAW_CMD_EXPLAIN,
 
 	__KRAW_CMD_MAX,
 	KRAW_CMD_MAX = __KRAW_CMD_MAX - 1
@@ -218,6 +293,8 @@ enum kraw_attr {
 	KRAW_A_RULE,		/* nest of enum kraw_rule_attr */
 	KRAW_A_HANDLER,		/* nest of enum kraw_handler_attr */
 	KRAW_A_PAD,
+	KRAW_A_PACKET,		/* nest of enum kraw_packet_attr */
+	KRAW_A_STEP,		/* nest of enum kraw_step_attr */
 
 	__KRAW_A_MAX,
 	KRAW_A_MAX = __KRAW_A_MAX - 1
@@ -226,7 +303,10 @@ enum kraw_attr {
 /* KRAW_A_FLAGS */
 #define KRAW_FLAG_CHECK		0x1	/* apply: check, change nothing */
 
-/* KRAW_PROTO_A_FAMILIES, KRAW_STATS_A_FAMILY, KRAW_HANDLER_A_FAMILY */
+/*
+ * KRAW_PROTO_A_FAMILIES, KRAW_STATS_A_FAMILY, KRAW_HANDLER_A_FAMILY,
+ * KRAW_STEP_A_FAMILY
+ */
 #define KRAW_FAMILY_IPV4	0x1
 #define KRAW_FAMILY_IPV6	0x2
 
@@ -420,5 +500,127 @@ enum kraw_handler_attr {
 #define KRAW_HANDLER_FINAL	0x2	/* IPv6: an upper layer, no extension */
 #define KRAW_HANDLER_KRAW	0x4	/* it is kraw's */
 #define KRAW_HANDLER_HERE	0x8	/* claimed by this namespace */
+
+/* A packet that is described, to have it explained. */
+enum kraw_packet_attr {
+	KRAW_PACKET_A_UNSPEC,
+	KRAW_PACKET_A_PROTO,	/* u8 */
+	KRAW_PACKET_A_SRC,	/* 4 or 16 bytes, network byte order */
+	KRAW_PACKET_A_DST,	/* 4 or 16 bytes, network byte order */
+	KRAW_PACKET_A_DEV,	/* string, device name */
+	KRAW_PACKET_A_LEN,	/* u32, bytes */
+	KRAW_PACKET_A_TTL,	/* u8 */
+	KRAW_PACKET_A_DSCP,	/* u8 */
+	KRAW_PACKET_A_MARK,	/* u32 */
+	KRAW_PACKET_A_FRAGMENT,	/* flag */
+	KRAW_PACKET_A_PAYLOAD,	/* bytes */
+
+	__KRAW_PACKET_A_MAX,
+	KRAW_PACKET_A_MAX = __KRAW_PACKET_A_MAX - 1
+};
+
+#define KRAW_PAYLOAD_MAX 32768	/* bytes of KRAW_PACKET_A_PAYLOAD */
+
+enum kraw_step_attr {
+	KRAW_STEP_A_UNSPEC,
+	KRAW_STEP_A_KIND,	/* u8, enum kraw_step_kind */
+	KRAW_STEP_A_FIELDS,	/* u32, bits KRAW_SHAPE_* */
+	KRAW_STEP_A_FAMILY,	/* u8, one bit KRAW_FAMILY_* */
+	KRAW_STEP_A_SRC_PREFIX,	/* u8, bits */
+	KRAW_STEP_A_DST_PREFIX,	/* u8, bits */
+	KRAW_STEP_A_MARK_MASK,	/* u32 */
+	KRAW_STEP_A_PREF,	/* u32 */
+	KRAW_STEP_A_RULES,	/* u32 */
+	KRAW_STEP_A_SHAPE_RESULT, /* u8, enum kraw_shape_result */
+	KRAW_STEP_A_DECIDER,	/* u8, enum kraw_decider */
+	KRAW_STEP_A_VERDICT,	/* u8, enum kraw_verdict */
+	KRAW_STEP_A_UNREACH,	/* u8, enum kraw_unreach */
+	KRAW_STEP_A_INODE,	/* u32 */
+	KRAW_STEP_A_LOCAL,	/* 4 or 16 bytes, network byte order */
+	KRAW_STEP_A_PEER,	/* 4 or 16 bytes, network byte order */
+	KRAW_STEP_A_IFINDEX,	/* u32 */
+	KRAW_STEP_A_DEV,	/* string, device name */
+	KRAW_STEP_A_MATCHED,	/* flag */
+	KRAW_STEP_A_CHOSEN,	/* flag */
+	KRAW_STEP_A_SOCKET_RESULT, /* u8, enum kraw_socket_result */
+	KRAW_STEP_A_RECEIVES,	/* flag */
+	KRAW_STEP_A_MATCHING,	/* u32 */
+	KRAW_STEP_A_COPIES,	/* u32 */
+	KRAW_STEP_A_POLICY,	/* flag */
+	KRAW_STEP_A_ICMP_RESULT, /* u8, enum kraw_icmp_result */
+	KRAW_STEP_A_ICMP_TYPE,	/* u8 */
+	KRAW_STEP_A_ICMP_CODE,	/* u8 */
+	KRAW_STEP_A_ICMP_POINTER, /* u32 */
+
+	__KRAW_STEP_A_MAX,
+	KRAW_STEP_A_MAX = __KRAW_STEP_A_MAX - 1
+};
+
+enum kraw_step_kind {
+	KRAW_STEP_KIND_PACKET,	/* the packet that is explained */
+	KRAW_STEP_KIND_SHAPE,	/* rules that look at the same fields */
+	KRAW_STEP_KIND_RULE,	/* the rule that decides */
+	KRAW_STEP_KIND_VERDICT,	/* what is decided */
+	KRAW_STEP_KIND_SOCKET,	/* a raw socket */
+	KRAW_STEP_KIND_HANDLER,	/* the kernel's handler */
+	KRAW_STEP_KIND_OUTCOME,	/* what comes of it all */
+};
+
+/* KRAW_STEP_A_FIELDS: what rules of one shape have to be equal to */
+#define KRAW_SHAPE_SRC		0x1
+#define KRAW_SHAPE_DST		0x2
+#define KRAW_SHAPE_DEV		0x4
+#define KRAW_SHAPE_TTL		0x8	/* a single value, not a range */
+#define KRAW_SHAPE_TYPE		0x10	/* a single value */
+#define KRAW_SHAPE_DSCP		0x20
+#define KRAW_SHAPE_MARK		0x40
+#define KRAW_SHAPE_FRAGMENT	0x80
+
+enum kraw_shape_result {
+	KRAW_SHAPE_RESULT_MISS,	/* no rule of it matches, or none that is better */
+	KRAW_SHAPE_RESULT_HIT,	/* one does, the best so far */
+	KRAW_SHAPE_RESULT_OTHER, /* none can match such a packet: it is of the other
+				  * family, or has no such field
+				  */
+	KRAW_SHAPE_RESULT_LIMITED, /* one does, but for its limit: the search starts
+				    * anew behind it, which asks shapes again
+				    */
+};
+
+/* Who has decided. */
+enum kraw_decider {
+	KRAW_DECIDER_LINUX,	/* nobody: the protocol is not managed */
+	KRAW_DECIDER_PROTO,	/* the protocol: no rule matches */
+	KRAW_DECIDER_RULE,	/* a rule */
+};
+
+/* What becomes of a packet at a raw socket, and why. */
+enum kraw_socket_result {
+	KRAW_SOCKET_RESULT_COPY, /* gets its copy */
+	KRAW_SOCKET_RESULT_VERDICT, /* would match, but the verdict is against it */
+	KRAW_SOCKET_RESULT_LOCAL, /* is bound to another address */
+	KRAW_SOCKET_RESULT_PEER, /* is connected to another address */
+	KRAW_SOCKET_RESULT_DEVICE, /* is bound to another device */
+	KRAW_SOCKET_RESULT_MEMBER, /* no member of the group, or not for its source */
+	KRAW_SOCKET_RESULT_ICMP_FILTER, /* ICMP_FILTER or ICMP6_FILTER */
+	KRAW_SOCKET_RESULT_CHECKSUM, /* IPV6_CHECKSUM, and it is wrong */
+	KRAW_SOCKET_RESULT_FILTER, /* its socket filter rejects it */
+	KRAW_SOCKET_RESULT_FULL, /* its receive buffer is full */
+	KRAW_SOCKET_RESULT_UNKNOWN, /* has an eBPF filter, which is not run: it might
+				     * change what it stands on
+				     */
+	KRAW_SOCKET_RESULT_NOT_CHOSEN, /* verdict one chooses another one */
+};
+
+/* Whether protocol unreachable or unrecognised next header is sent. */
+enum kraw_icmp_result {
+	KRAW_ICMP_RESULT_NONE,	/* there is no reason to */
+	KRAW_ICMP_RESULT_SENT,	/* it is */
+	KRAW_ICMP_RESULT_NEVER,	/* unreach never forbids it */
+	KRAW_ICMP_RESULT_SILENT, /* Linux does not answer such a packet: to a group
+				  * or broadcast, from where there is no way back
+				  * to, or an ICMP error
+				  */
+};
 
 #endif /* _UAPI_LINUX_KRAW_H */
