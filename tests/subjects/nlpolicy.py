@@ -29,6 +29,8 @@ MATCHES = {"src", "src-prefix", "dst", "dst-prefix", "dev", "ttl-min",
 ACTIONS = {"limit-rate", "limit-burst", "mirror", "trace", "comment"} | ONE
 WHOLE_RULE = {"proto", "hook", "pref", "verdict"} | MATCHES | ACTIONS
 RULE_NAME = {"proto", "hook", "pref", "handle"}
+PACKET = {"proto", "src", "dst", "dev", "len", "ttl", "dscp", "mark",
+          "fragment", "payload"}
 
 # What the nests of each command take; the schema has no words for it, the uapi
 # header's comment says it.
@@ -47,6 +49,7 @@ NESTS = {
     ("apply", "do"): {"proto": WHOLE_PROTO, "rule": WHOLE_RULE},
     ("handler-get", "dump"): {},
     ("config-get", "do"): {},
+    ("explain", "dump"): {"packet": PACKET},
 }
 
 # In the policy, but refused all the same, which another case proves.
@@ -55,6 +58,8 @@ REFUSED_LATER = {"rule-add": {"handle"}, "apply": {"handle"}}
 # An otherwise right message of each command, to put one wrong thing into.
 BASE = {
     ("rule-get", "dump"): {"rule": {"proto": PROTO}},
+    ("explain", "dump"): {"packet": {"proto": PROTO, "src": None,
+                                     "dst": None}},
     "proto-add": {"proto": {"number": PROTO + 1}},
     "proto-set": {"proto": {"number": PROTO}},
     "proto-del": {"proto": {"number": PROTO}},
@@ -72,7 +77,7 @@ BASE = {
 SAMPLES = {"src": bytes([192, 0, 2, 1]), "dst": bytes([192, 0, 2, 2]),
            "bpf": struct.pack("=HBBI", 6, 0, 0, 1), "expr": b"ip\0",
            "dev": b"lo\0", "mirror": b"lo\0", "comment": b"a\0",
-           "symbol": b"a\0", "module": b"a\0",
+           "symbol": b"a\0", "module": b"a\0", "payload": b"a",
            "src-prefix": b"\x20", "dst-prefix": b"\x20"}
 SIZE = {"u8": 1, "u16": 2, "u32": 4, "u64": 8}
 
@@ -231,7 +236,7 @@ def policies():
                 tap.ok(False, f"{name} {mode}: has a policy")
                 continue
             check(index, "kraw", names, f"{name} {mode}")
-            for nest in sorted(names & {"proto", "rule"}):
+            for nest in sorted(names & {"proto", "rule", "packet"}):
                 inner = set().union(*(NESTS[name, m].get(nest, set())
                                       for m in modes))
                 number = kraw.sets["kraw"][nest]["value"]

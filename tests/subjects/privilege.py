@@ -19,6 +19,7 @@ import traceback
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from krawtest import clock, packet, sock, tap, tool
 from krawtest.client import Client, K, genl, proto, read, rule
+from krawtest.client import packet as packet_nest
 from krawtest.netns import Lab
 from krawtest.who import Probe, UNREACH
 
@@ -178,6 +179,15 @@ def read_all():
     return json.loads(json.dumps(state, default=repr))
 
 
+def explain():
+    """None, or the name of the refusal: it needs the privilege to ask."""
+    with Client() as client:
+        refused = client.refusal(
+            K.CMD_EXPLAIN, packet_nest(PROTO, src="127.0.0.1", dst="127.0.0.1"),
+            flags=genl.DUMP)
+    return refused and refused.name
+
+
 def claim(number, families=None):
     """None, or the name and the text of the refusal."""
     with Client() as client:
@@ -261,6 +271,8 @@ def may_read_and_not_write(who):
         seen = other.ask(read_all)
         written = other.ask(write_all)
         refused = other.ask(claim, 252)
+        asked = other.ask(explain)
+    tap.is_(asked, "EPERM", "asks for no explanation")
     tap.is_(seen, json.loads(json.dumps(before, default=repr)),
             "reads everything")
     tap.is_(written, dict.fromkeys(WRITES, "EPERM"), "changes nothing")
@@ -274,6 +286,9 @@ def cap_net_admin_may_do_everything():
     with Other("CAP_NET_ADMIN") as other:
         tap.is_(other.ask(write_all), dict.fromkeys(WRITES), "changes")
         tap.is_(other.ask(claim, 252), None, "claims")
+        with lab.right:
+            subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        tap.is_(other.ask(explain), None, "asks for an explanation")
         tap.is_(other.ask(read_all)["protos"][0]["claim"], K.CLAIM_PLAIN,
                 "reads it")
     host.apply()
@@ -389,6 +404,7 @@ def managing_ones_own_namespace():
                             (family, space.name))
             tap.is_(other.ask(loopback, family), [0, 1],
                     "IPv%d: packets in theirs are not" % family)
+        tap.is_(other.ask(explain), None, "and may be explained")
         # The other way round
         mine = other.ask(read_all)
         host.apply(proto(77), rule(77, "none"))

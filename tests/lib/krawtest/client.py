@@ -53,10 +53,12 @@ def _names(prefix):
 
 
 _TOP = {K.A_GENERATION: "generation", K.A_FLAGS: "flags", K.A_PROTO: "proto",
-        K.A_RULE: "rule", K.A_HANDLER: "handler"}
+        K.A_RULE: "rule", K.A_HANDLER: "handler", K.A_PACKET: "packet",
+        K.A_STEP: "step"}
 _NESTS = {"proto": _names("PROTO_A_"), "rule": _names("RULE_A_"),
-          "handler": _names("HANDLER_A_"), "stats": _names("STATS_A_")}
-_BYTES = ("src", "dst", "bpf")
+          "handler": _names("HANDLER_A_"), "stats": _names("STATS_A_"),
+          "packet": _names("PACKET_A_"), "step": _names("STEP_A_")}
+_BYTES = ("src", "dst", "bpf", "local", "peer")
 _TEXT = ("dev", "expr", "symbol", "module", "mirror", "comment")
 _FLAGS = ("fragment", "hdrincl", "spoofed", "trace", "one_reuseport")
 _SIZES = {"pref": "=I", "handle": "=I", "len_min": "=I", "len_max": "=I",
@@ -131,6 +133,28 @@ def rule(number, verdict=None, hook=None, src=None, dst=None, dev=None,
     return genl.attr(K.A_RULE, body + list(extra))
 
 
+def packet(number, src=None, dst=None, dev=None, payload=None, fragment=False,
+           extra=(), **numbers):
+    """
+    A nest KRAW_A_PACKET.  src, dst: text; payload: bytes; numbers: len, ttl,
+    dscp, mark.
+    """
+    body = [] if number is None else [u8(K.PACKET_A_PROTO, number)]
+    for kind, value in ((K.PACKET_A_SRC, src), (K.PACKET_A_DST, dst)):
+        if value is not None:
+            body += _prefix(kind, value)
+    for name, value in numbers.items():
+        make = u32 if name in ("len", "mark") else u8
+        body.append(make(getattr(K, "PACKET_A_" + name.upper()), value))
+    if dev is not None:
+        body.append(genl.attr(K.PACKET_A_DEV, dev.encode() + b"\0"))
+    if payload is not None:
+        body.append(genl.attr(K.PACKET_A_PAYLOAD, payload))
+    if fragment:
+        body.append(genl.attr(K.PACKET_A_FRAGMENT))
+    return genl.attr(K.A_PACKET, body + list(extra))
+
+
 def generation(value):
     """The attribute KRAW_A_GENERATION."""
     return u32(K.A_GENERATION, value)
@@ -143,7 +167,7 @@ def _value(name, payload):
         return payload
     if name in _TEXT:
         return genl.text(payload)
-    return name in _FLAGS or genl.number(payload)
+    return genl.number(payload) if payload else True	# a flag
 
 
 def _nest(names, payload):
@@ -222,6 +246,14 @@ class Client:
         return [{name: value & ~K.HANDLER_HERE if name == "flags" else value
                  for name, value in m["handler"].items()}
                 for m in self._dump(K.CMD_HANDLER_GET)]
+
+    def explain(self, number, src, dst, **more):
+        """
+        What would happen to a packet: its steps, each a message; the arguments
+        are those of packet().
+        """
+        return [read(m.payload) for m in self.send(
+            K.CMD_EXPLAIN, packet(number, src, dst, **more), flags=genl.DUMP)]
 
     def generation(self):
         """Of the configuration in force."""
