@@ -13,6 +13,7 @@
 
 #include "net.h"
 
+struct hlist_node;
 struct kraw_decision;
 struct sk_buff;
 struct sock;
@@ -24,7 +25,8 @@ u64 kraw_one_flow(const struct kraw_decision *decision, enum kraw_family family,
 /**
  * kraw_one_weight - weight of a socket for a flow
  * @flow:	from kraw_one_flow(): all bits are random
- * @sk:		identified by its address, which lasts as long as it does
+ * @socket:	its node in the list of raw sockets: an address that is its own for
+ *		as long as it is there
  *
  * With many sockets this is what a packet costs, hence no better hash than is
  * needed. The flow brings the randomness; the first product spreads the few bits
@@ -32,9 +34,9 @@ u64 kraw_one_flow(const struct kraw_decision *decision, enum kraw_family family,
  * down does the second one compare what is no longer linear in the address: as
  * even as a full 64-bit mixer, for sockets side by side in one slab as well.
  */
-static inline u64 kraw_one_weight(u64 flow, const struct sock *sk)
+static inline u64 kraw_one_weight(u64 flow, const struct hlist_node *socket)
 {
-	u64 weight = (flow ^ (unsigned long)sk) * 0x9e3779b97f4a7c15ULL;
+	u64 weight = (flow ^ (unsigned long)socket) * 0x9e3779b97f4a7c15ULL;
 
 	weight ^= weight >> 32;
 	return weight * 0xd6e8feb86659fd93ULL;

@@ -256,6 +256,21 @@ static bool full(const struct sock *sk)
 }
 
 /*
+ * From @node on, the first whose weight is at least @least, or NULL. With many
+ * sockets this loop is all that counts: it looks at nothing but the list.
+ */
+static struct hlist_node *heavy(struct hlist_node *node, u64 flow, u64 least,
+				u64 *weight)
+{
+	for (; node; node = rcu_dereference_raw(hlist_next_rcu(node))) {
+		*weight = kraw_one_weight(flow, node);
+		if (*weight >= least)
+			break;
+	}
+	return node;
+}
+
+/*
  * The first in the flow's order that has room; if none has, the first, which
  * will refuse the packet and count that.
  *
@@ -267,15 +282,17 @@ static struct sock *choose(struct net *net, enum kraw_family family,
 			   struct sk_buff *skb, u8 protocol, u64 flow,
 			   bool reuseport, struct kraw_rawsock_count *count)
 {
-	struct sock *sk, *first = NULL, *best = NULL;
+	struct hlist_head *head = bucket(net, family, protocol);
 	u64 weight, first_weight = 0, best_weight = 0;
+	struct sock *sk, *first = NULL, *best = NULL;
+	struct hlist_node *node;
 	bool filtered = false;
 
 	/* first: of all, best: of those with room; so best_weight is less. */
-	sk_for_each_rcu(sk, bucket(net, family, protocol)) {
-		weight = kraw_one_weight(flow, sk);
-		if (weight < best_weight)
-			continue;
+	for (node = rcu_dereference_raw(hlist_first_rcu(head));
+	     (node = heavy(node, flow, best_weight, &weight));
+	     node = rcu_dereference_raw(hlist_next_rcu(node))) {
+		sk = hlist_entry(node, struct sock, sk_node);
 		if (weight < first_weight && full(sk))
 			continue;
 		if (reuseport && !sk->sk_reuseport)
