@@ -3,6 +3,10 @@
 #ifndef _KRAW_NETLINK_H
 #define _KRAW_NETLINK_H
 
+struct genl_family;
+
+extern struct genl_family kraw_genl;
+
 int kraw_netlink_init(void);
 void kraw_netlink_exit(void);
 
