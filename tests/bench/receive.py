@@ -12,13 +12,15 @@ SOCKETS = [1, 16, 256, 1024]
 BATCH = 100		# packets that fit into a receive buffer
 
 reject = guest.bpf_file(guest.REJECT, "reject")
+# many flows: which socket "deliver one" finds soonest is chance for each
+source = guest.sources(guest.prefixes(1000))
 
 
 def measure(series, sockets, *args, copies=True):
     # a million instructions a packet need not be measured 2000 times
     count = 400 if copies and sockets > 256 else guest.PACKET_COUNT
-    emit(series, sockets, packets("-k", sockets, "-b", BATCH, *args,
-                                  count=count, repetitions=4))
+    emit(series, sockets, packets("-k", sockets, "-b", BATCH, "-s", source,
+                                  *args, count=count, repetitions=4))
 
 
 def deliver(verdict):
