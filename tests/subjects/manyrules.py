@@ -23,7 +23,7 @@ PROTO = 253
 FILE = "/run/many.kraw"
 MANY = 100000 if clock.SLOW == 1 else 10000
 SAMPLES = 500 if clock.SLOW == 1 else 100
-WINDOWS = 7			# of time, with edits and without
+WINDOWS = 7 if clock.SLOW == 1 else 3	# of time, with edits and without
 BOUND = 4			# times longer that packets may wait
 LIMIT = 256			# bytes a rule, besides its counters
 VERDICTS = ("raw", "kernel", "none")
