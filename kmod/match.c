@@ -91,6 +91,18 @@ int kraw_match_dev(struct net *net, char *name, const struct nlattr *nla,
 	return -ENODEV;
 }
 
+/* Takes over a range that was read, if it is one. */
+static int range_take(struct kraw_match *match, u16 field, bool backwards,
+		      const struct nlattr *min, struct netlink_ext_ack *extack)
+{
+	if (backwards) {
+		NL_SET_ERR_MSG_ATTR(extack, min, "the range is backwards");
+		return -EINVAL;
+	}
+	match->fields |= field;
+	return 0;
+}
+
 static int byte_range_parse(struct kraw_match *match, struct nlattr **tb,
 			    int attr, u8 *min, u8 *max, u16 field,
 			    struct netlink_ext_ack *extack)
@@ -99,12 +111,7 @@ static int byte_range_parse(struct kraw_match *match, struct nlattr **tb,
 		return 0;
 	*min = tb[attr] ? nla_get_u8(tb[attr]) : 0;
 	*max = tb[attr + 1] ? nla_get_u8(tb[attr + 1]) : U8_MAX;
-	if (*min > *max) {
-		NL_SET_ERR_MSG_ATTR(extack, tb[attr], "the range is backwards");
-		return -EINVAL;
-	}
-	match->fields |= field;
-	return 0;
+	return range_take(match, field, *min > *max, tb[attr], extack);
 }
 
 static int word_range_parse(struct kraw_match *match, struct nlattr **tb,
@@ -115,12 +122,7 @@ static int word_range_parse(struct kraw_match *match, struct nlattr **tb,
 		return 0;
 	*min = tb[attr] ? nla_get_u32(tb[attr]) : 0;
 	*max = tb[attr + 1] ? nla_get_u32(tb[attr + 1]) : U32_MAX;
-	if (*min > *max) {
-		NL_SET_ERR_MSG_ATTR(extack, tb[attr], "the range is backwards");
-		return -EINVAL;
-	}
-	match->fields |= field;
-	return 0;
+	return range_take(match, field, *min > *max, tb[attr], extack);
 }
 
 static int mark_parse(struct kraw_match *match, struct nlattr **tb,
