@@ -24,25 +24,12 @@ _PKTTYPE = 0xfffff000 + 4
 _LEVEL = {4: socket.IPPROTO_IP, 6: socket.IPPROTO_IPV6}
 
 
-class Wire:
+class Wire(sock.Tap):
     """Everything that leaves by a device; seen(mark) counts packets with it."""
     def __init__(self, device, namespace):
-        with namespace:
-            self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-        self.sock.setblocking(False)
-        sock.attach_filter(self.sock, [
+        self._open(device, [
             (0x28, 0, 0, _PKTTYPE), (0x15, 0, 1, 4), (0x06, 0, 0, 0xffffffff),
-            (0x06, 0, 0, 0)])
-        self.sock.bind((device, sock.ETH_P_ALL))
-
-    def drain(self):
-        """All packets that are there now, from their IP header on."""
-        out = []
-        while True:
-            try:
-                out.append(self.sock.recv(65536)[14:])
-            except BlockingIOError:
-                return out
+            (0x06, 0, 0, 0)], namespace)
 
     def seen(self, mark):
         """How many of them carry it?"""
@@ -56,10 +43,6 @@ class Wire:
                 return True
             if not select.select([self.sock], [], [], clock.left(until))[0]:
                 return False
-
-    def close(self):
-        """Close the socket."""
-        self.sock.close()
 
 
 def raw(family, proto, namespace, hdr=False, device=None, mark=None, uid=None,

@@ -120,10 +120,13 @@ class Tap:
     the packet is being sent, not later.
     """
     def __init__(self, device, family, proto, namespace=None):
+        self._open(device, outgoing(family, proto), namespace)
+
+    def _open(self, device, program, namespace):
         with _inside(namespace):
             self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         self.sock.setblocking(False)
-        attach_filter(self.sock, outgoing(family, proto))
+        attach_filter(self.sock, program)
         self.sock.bind((device, ETH_P_ALL))
 
     def fileno(self):
