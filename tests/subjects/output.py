@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from krawtest import clock, ftrace, hooks, netns, packet, sock, tap, tool
@@ -163,6 +164,28 @@ def the_first_one_wins(family):
                 ["sent", "EPERM", "sent", "EPERM"], "by preference")
         tap.is_([count for count, _ in packets()], [1, 1, 1, 1],
                 "each counts its own")
+
+
+@tap.each(4, 6)
+def limits_and_trace(family):
+    """As on input: above its limit the next rule is asked, trace tells."""
+    with managed(253, lab.right, "",
+                 "hook output pref 1 limit 1/s burst 3 trace allow",
+                 "hook output pref 2 deny"), \
+            ftrace.Events("kraw/kraw_packet") as events, \
+            Count(253, family, lab.right) as count:
+        begin = time.monotonic()
+        got = [out.send(family, 253) for _ in range(6)]
+        refilled = int(time.monotonic() - begin) + 1
+        (allowed, _), (denied, _) = packets()
+    tap.is_(got[:3], ["sent"] * 3, "the burst leaves")
+    tap.is_(allowed + denied, 6, "each packet is decided by one of the two")
+    tap.ok(3 <= allowed <= 3 + refilled, "what is above it does not",
+           "%d in %d s" % (allowed, refilled))
+    tap.is_(got.count("EPERM"), denied, "its sender gets EPERM")
+    tap.is_(count.delta.get("limited"), denied, "counted as limited")
+    tap.is_([(one["hook"], one["dev"], one["verdict"]) for one in events.seen],
+            [("output", "r0", "allow")] * allowed, "trace tells of the others")
 
 
 @tap.each(4, 6)
