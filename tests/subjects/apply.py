@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
+# cpus: 2
 """
 apply makes a file the whole configuration or changes nothing; --check changes
 nothing and finds what apply would find; save | apply is the identity; what

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
+# cpus: 2
 """
 Limits: above its rate a rule does not match and the next one is asked, each
 refusal counted; the rate holds for one CPU and for two together, in both

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
+# cpus: 2
 """
 A hundred thousand rules in a namespace, of both families: what they take of
 memory, that packets find theirs, one rule among them added, replaced and

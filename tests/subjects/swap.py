@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
+# cpus: 2
 """
 Ten thousand swaps under traffic: a packet meets the old ruleset or the new one,
 never a mixture, and rules that stay count on.
