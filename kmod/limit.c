@@ -260,17 +260,8 @@ static bool take(struct kraw_limit *limit, struct limit_cpu *cpu, u64 now)
 	return true;
 }
 
-/**
- * kraw_limit_pass - ask for one packet, and count it if it is over the limit
- * @limit:	of a rule that matched it
- *
- * Context: bottom halves off, so this CPU has no other writer.
- */
-bool kraw_limit_pass(struct kraw_limit *limit)
+static bool pass(struct kraw_limit *limit, struct limit_cpu *cpu, u64 now)
 {
-	struct limit_cpu *cpu = this_cpu_ptr(limit->cpu);
-	u64 now = ktime_get_mono_fast_ns();
-
 	if (cpu->tokens && now < cpu->until) {
 		cpu->tokens--;
 		return true;
@@ -284,15 +275,20 @@ bool kraw_limit_pass(struct kraw_limit *limit)
 }
 
 /**
- * kraw_limit_allows - whether one packet would pass now, without taking anything
- * @limit:	of a rule that matches it
+ * kraw_limit_pass - ask for one packet, and count it if it is over the limit
+ * @limit:	of a rule that matched it
  *
- * Context: as kraw_limit_pass(), of which this is the answer.
+ * Context: bottom halves off, so this CPU has no other writer.
  */
-bool kraw_limit_allows(const struct kraw_limit *limit)
+bool kraw_limit_pass(struct kraw_limit *limit)
 {
-	struct limit_cpu cpu = *this_cpu_ptr(limit->cpu);
-	u64 now = ktime_get_mono_fast_ns();
+	return pass(limit, this_cpu_ptr(limit->cpu), ktime_get_mono_fast_ns());
+}
+
+/* @cpu: a copy */
+static bool allows(const struct kraw_limit *limit, struct limit_cpu cpu,
+		   u64 now)
+{
 	u64 full = atomic64_read(&limit->full);
 	u64 missing = full > now ? full - now : 0;
 
@@ -302,4 +298,16 @@ bool kraw_limit_allows(const struct kraw_limit *limit)
 		cpu.want = 1;
 	return choose(limit, &cpu, limit->depth - min(missing, limit->depth),
 		      now - cpu.taken < limit->period);
+}
+
+/**
+ * kraw_limit_allows - whether one packet would pass now, without taking anything
+ * @limit:	of a rule that matches it
+ *
+ * Context: as kraw_limit_pass(), of which this is the answer.
+ */
+bool kraw_limit_allows(const struct kraw_limit *limit)
+{
+	return allows(limit, *this_cpu_ptr(limit->cpu),
+		      ktime_get_mono_fast_ns());
 }
