@@ -13,6 +13,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from krawtest import outcome, packet, sock, tap, tool
+from krawtest.client import Client, K
 from krawtest.manage import Count, managed
 from krawtest.netns import SOURCES, Lab
 from krawtest.who import UNREACH, Probe, token
@@ -135,6 +136,39 @@ def rules(family):
                  "pref 4 dev r0 deliver reject"):
         got = measure(family, one, ("red",))
         tap.is_((got.bodies, got.icmp), ([[0]], []), "the first that matches")
+
+
+@tap.each(*((family, accept) for family in (4, 6) for accept in (0, 1)))
+def explained(family, accept):
+    """kraw explain knows the port's VRF: it names the sockets that receive."""
+    lab.right.sysctl(ACCEPT, accept)
+    with managed(253, lab.right, "deliver none", "dev red deliver raw"), \
+            Client(lab.right) as client:
+        readers = [sock.Reader(253, family, lab.right, device=device)
+                   for device in DEVICES]
+        try:
+            for device in ("r0", "red"):
+                steps = [message["step"] for message in client.explain(
+                    253, lab.l0.addr[family], lab.r0.addr[family], dev=device)]
+                told = {step["inode"]: step["socket_result"] for step in steps
+                        if step["kind"] == K.STEP_KIND_SOCKET}
+                told = [told[os.fstat(reader.fileno()).st_ino]
+                        for reader in readers]
+                if device == "r0":
+                    got = outcome.once(lab, family, 253, lambda: one(family),
+                                       readers).bodies
+                    tap.is_(got, EXPECTED[accept], "what they receive")
+                tap.is_([result == K.SOCKET_RESULT_COPY for result in told],
+                        # what comes from the VRF itself has no port
+                        [bool(body) and (device, name) != ("red", "r0")
+                         for body, name in zip(EXPECTED[accept], DEVICES)],
+                        "dev %s: what is said of them" % device)
+                tap.is_({result for body, result in zip(got, told)
+                         if not body}, {K.SOCKET_RESULT_DEVICE},
+                        "dev %s: why not the others" % device)
+        finally:
+            for reader in readers:
+                reader.close()
 
 
 def member(family, join, all_groups, device=None):
