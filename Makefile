@@ -19,10 +19,11 @@ help:
 	@echo 'make bench                 instructions counted: tables, ratios, plots in .cache/bench'
 	@echo 'make bench T=lookup        one benchmark: idle, lookup, receive or apply'
 	@echo 'make bench BENCH_SAVE=1    keep the results in Documentation/bench'
+	@echo 'make raw7 [REPEAT=5]       raw(7) executed: renews Documentation/raw7.md'
 	@echo 'make vm RUN=FILE           run FILE as root in a VM, exit with its status'
 	@echo 'make vm-shell              a root shell in a VM'
 	@echo 'make packages              install the Debian packages that all this needs'
-	@echo 'make format                give user/ the form that the static checks want'
+	@echo 'make format                give the C programs the form that the static checks want'
 	@echo 'make clean                 remove what was built'
 	@echo 'make distclean             remove downloads and kernels as well'
 	@echo
@@ -30,7 +31,7 @@ help:
 	@echo 'ARGS="..." for FILE, JOBS= subjects at a time, RUNS= VMs for each benchmark.'
 
 format:
-	clang-format -i user/*.[ch]
+	clang-format -i user/*.[ch] tests/raw7/*.[ch]
 
 packages:
 	@scripts/install-packages
@@ -64,11 +65,14 @@ bench: build
 		$(if $(RUNS),--runs $(RUNS)) \
 		$(if $(BENCH_SAVE),--save Documentation/bench) $(T)
 
+raw7: build
+	@tests/raw7/run '$(KERNEL)' '$(CACHE)' '$(or $(REPEAT),1)'
+
 clean:
-	rm -rf '$(CACHE)/build' '$(CACHE)/vm' '$(CACHE)/run' '$(CACHE)/log' '$(CACHE)/bench'
+	rm -rf '$(CACHE)/build' '$(CACHE)/vm' '$(CACHE)/run' '$(CACHE)/log' '$(CACHE)/bench' '$(CACHE)/raw7'
 	@if [ -e user/Makefile ]; then $(MAKE) -C user clean; fi
 
 distclean: clean
 	rm -rf '$(CACHE)'
 
-.PHONY: all help format packages build vm vm-shell demo check bench clean distclean
+.PHONY: all help format packages build vm vm-shell demo check bench raw7 clean distclean

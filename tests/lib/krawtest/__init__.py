@@ -39,4 +39,5 @@ Modules, one concept each:
     ftrace    the order in which kernel functions ran, and how often
     tool      the kraw command, insmod, rmmod, modprobe
     hooks     nft list hooks
+    raw7      the programs of tests/raw7, run and compared
 """
