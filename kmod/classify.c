@@ -17,6 +17,7 @@
  * @proto:	the packet's protocol, managed
  * @rules:	its rules of the hook
  * @packet:	with everything that kraw_ruleset_fields() asks for
+ * @limited:	set if a rule would have matched but for its limit
  *
  * A rule over its limit counts that, and the search goes on behind it.
  *
@@ -26,7 +27,8 @@
 const struct kraw_rule *kraw_classify(struct net *net,
 				      const struct kraw_proto *proto,
 				      const struct kraw_ruleset *rules,
-				      const struct kraw_packet *packet)
+				      const struct kraw_packet *packet,
+				      bool *limited)
 {
 	const struct kraw_rule *rule;
 	u32 i;
@@ -43,6 +45,7 @@ const struct kraw_rule *kraw_classify(struct net *net,
 		}
 		kraw_stats_inc(proto->stats, packet->family,
 			       KRAW_STATS_A_LIMITED);
+		*limited = true;
 	}
 	return NULL;
 }

@@ -13,6 +13,7 @@ struct kraw_ruleset;
 const struct kraw_rule *kraw_classify(struct net *net,
 				      const struct kraw_proto *proto,
 				      const struct kraw_ruleset *rules,
-				      const struct kraw_packet *packet);
+				      const struct kraw_packet *packet,
+				      bool *limited);
 
 #endif /* _KRAW_CLASSIFY_H */

@@ -33,4 +33,41 @@
 #define kraw_dump_attrs(cb)	(genl_dumpit_info(cb)->attrs)
 #endif
 
+/* ICMP errors kept back by rate limits: counted since 6.5, and in later 6.1.y. */
+#ifdef KRAW_HAVE_ICMP_RATELIMIT
+#define KRAW_ICMP_LIMITED_KNOWN	true
+#else
+#define KRAW_ICMP_LIMITED_KNOWN	false
+#endif
+
+/* Those of this CPU, of both families: the global limit's are IPv4's. */
+static inline unsigned long kraw_icmp_limited(const struct net *net)
+{
+#ifdef KRAW_HAVE_ICMP_RATELIMIT
+	return this_cpu_read(net->mib.icmp_statistics->mibs[ICMP_MIB_RATELIMITGLOBAL]) +
+	       this_cpu_read(net->mib.icmp_statistics->mibs[ICMP_MIB_RATELIMITHOST]) +
+	       this_cpu_read(net->mib.icmpv6_statistics->mibs[ICMP6_MIB_RATELIMITHOST]);
+#else
+	return 0;
+#endif
+}
+
+/* A probe of the tracepoint kfree_skb, which tells of a socket since 6.11. */
+#ifdef KRAW_HAVE_KFREE_SKB_RX_SK
+#define KRAW_KFREE_SKB_PROBE(probe, function)				\
+	static void probe(void *unused, struct sk_buff *skb,		\
+			  void *location, enum skb_drop_reason reason,	\
+			  struct sock *rx_sk)				\
+	{								\
+		function(skb, location, reason);			\
+	}
+#else
+#define KRAW_KFREE_SKB_PROBE(probe, function)				\
+	static void probe(void *unused, struct sk_buff *skb,		\
+			  void *location, enum skb_drop_reason reason)	\
+	{								\
+		function(skb, location, reason);			\
+	}
+#endif
+
 #endif /* _KRAW_COMPAT_H */

@@ -19,6 +19,7 @@
 #include "proto.h"
 #include "slot.h"
 #include "text.h"
+#include "watch.h"
 
 static unsigned int rules_max = 1048576;
 module_param(rules_max, uint, 0644);
@@ -37,6 +38,9 @@ static void config_free(struct kraw_config *config)
 	for (i = 0; i < KRAW_PROTOCOLS; i++)
 		if (config->proto[i])
 			kraw_proto_put(config->proto[i]);
+	/* Here and not before: packets were counted by it up to now. */
+	if (config->watches)
+		kraw_watch_put();
 	kfree(config);
 }
 
@@ -163,9 +167,25 @@ static void summarise(struct kraw_config *config)
 		if (!proto)
 			continue;
 		config->families |= proto->families;
+		config->exact |= proto->account == KRAW_ACCOUNT_EXACT;
 		if (kraw_proto_rules(proto, KRAW_HOOK_OUTPUT))
 			config->output |= proto->families;
 	}
+}
+
+/* A configuration holds the watch until no packet can meet it any more. */
+static int watch_get(const struct kraw_edit *edit)
+{
+	int err;
+
+	if (!edit->new->exact)
+		return 0;
+	err = kraw_watch_get();
+	if (err)
+		NL_SET_ERR_MSG(edit->extack,
+			       "account exact: cannot attach to the tracepoints kfree_skb and sock_rcvqueue_full");
+	edit->new->watches = !err;
+	return err;
 }
 
 static int hooks_register(struct kraw_net *kn, const struct kraw_config *config)
@@ -252,7 +272,8 @@ int kraw_edit_handle(struct kraw_edit *edit, u32 *handle)
  * kraw_edit_commit - put an edit in force
  * @edit:	under way; both configurations can be read until kraw_edit_end()
  *
- * Returns 0, or with nothing changed: -ENOSPC, -EPERM, -EBUSY, -ENOMEM.
+ * Returns 0, or with nothing changed: -ENOSPC, -EPERM, -EBUSY, -EOPNOTSUPP,
+ * -ENOMEM.
  */
 int kraw_edit_commit(struct kraw_edit *edit)
 {
@@ -261,6 +282,9 @@ int kraw_edit_commit(struct kraw_edit *edit)
 
 	summarise(edit->new);
 	err = rules_check(edit);
+	if (err)
+		return err;
+	err = watch_get(edit);
 	if (err)
 		return err;
 	err = slots_take(edit);
@@ -332,4 +356,5 @@ void kraw_config_exit(void)
 {
 	rcu_barrier();
 	destroy_workqueue(wq);
+	kraw_watch_exit();
 }

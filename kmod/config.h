@@ -16,6 +16,8 @@ struct sk_buff;
  * @generation:	its number, not 0
  * @families:	bits KRAW_FAMILY_*: any protocol's
  * @output:	bits KRAW_FAMILY_*: of any protocol with rules of hook output
+ * @exact:	some protocol has "account exact"
+ * @watches:	it holds what kraw_watch_get() gave
  * @proto:	managed protocols by number, NULL: not managed
  * @work:	frees it after a grace period
  */
@@ -23,6 +25,8 @@ struct kraw_config {
 	u32 generation;
 	u8 families;
 	u8 output;
+	bool exact;
+	bool watches;
 	struct kraw_proto *proto[KRAW_PROTOCOLS];
 	struct rcu_work work;
 };

@@ -20,6 +20,7 @@
 #include <net/netfilter/nf_conntrack.h>
 #include <net/protocol.h>
 #include <net/xfrm.h>
+#include "account.h"
 #include "decision.h"
 #include "one.h"
 #include "proto.h"
@@ -91,25 +92,32 @@ static bool handled(const struct kraw_proto *proto, enum kraw_family family)
 				 kraw_proto_slots(proto) & BIT(family));
 }
 
-/* Nobody receives it: do what "unreach" says. Consumes the packet. */
-static void unwanted(const struct kraw_proto *proto, enum kraw_family family,
-		     struct sk_buff *skb)
+static void end(const struct kraw_proto *proto, enum kraw_family family,
+		enum kraw_stats_attr where)
 {
-	kraw_unreach_drop(proto, family, skb,
-			  kraw_unreach_wanted(proto->unreach, false));
+	kraw_stats_inc(proto->stats, family, where);
 }
 
-static void count_raw(const struct kraw_proto *proto, enum kraw_family family,
-		      const struct kraw_rawsock_count *count)
+/* Nobody receives it: do what "unreach" says. Consumes the packet. */
+void kraw_deliver_unwanted(const struct kraw_proto *proto,
+			   enum kraw_family family, struct sk_buff *skb)
 {
-	kraw_stats_add(proto->stats, family, KRAW_STATS_A_RAW_MATCHED,
-		       count->matched);
-	kraw_stats_add(proto->stats, family, KRAW_STATS_A_RAW_COPIES,
-		       count->copies);
-	kraw_stats_add(proto->stats, family, KRAW_STATS_A_RAW_FILTERED,
-		       count->filtered);
-	kraw_stats_add(proto->stats, family, KRAW_STATS_A_RAW_REFUSED,
-		       count->refused);
+	bool allowed = kraw_unreach_drop(proto, family, skb,
+					 kraw_unreach_wanted(proto->unreach,
+							     false));
+
+	end(proto, family, allowed ? KRAW_STATS_A_END_NOBODY :
+				     KRAW_STATS_A_END_POLICY);
+}
+
+/* The kernel would not have it delivered, as an IPv6 packet. Consumes it. */
+static void discard(struct net *net, const struct kraw_proto *proto,
+		    struct sk_buff *skb, enum skb_drop_reason reason)
+{
+	discard6(net, skb, reason);
+	end(proto, KRAW_IPV6, reason == SKB_DROP_REASON_XFRM_POLICY ?
+			      KRAW_STATS_A_END_POLICY :
+			      KRAW_STATS_A_END_DISCARD);
 }
 
 /* Raw sockets have it, no handler does: with "unreach always" that is told. */
@@ -121,18 +129,24 @@ static void answer_raw(const struct kraw_proto *proto, enum kraw_family family,
 		kraw_unreach_answer(proto, family, skb);
 }
 
+static bool is_exact(const struct kraw_proto *proto)
+{
+	return proto->account == KRAW_ACCOUNT_EXACT;
+}
+
 /* Verdict raw: copies to raw sockets, and the end. Consumes the packet. */
 static void raw(struct net *net, const struct kraw_proto *proto,
 		enum kraw_family family, struct sk_buff *skb)
 {
-	struct kraw_rawsock_count count;
+	struct kraw_rawsock_count count = { .exact = is_exact(proto) };
 
 	kraw_rawsock_deliver(net, family, skb, proto->number, &count);
 	if (!count.matched) {
-		unwanted(proto, family, skb);
+		kraw_deliver_unwanted(proto, family, skb);
 		return;
 	}
-	count_raw(proto, family, &count);
+	kraw_account_raw(proto, family, &count);
+	end(proto, family, KRAW_STATS_A_END_RAW);
 	count_delivered(net, family, skb);
 	answer_raw(proto, family, skb);
 	consume_skb(skb);
@@ -147,14 +161,14 @@ static void one(struct net *net, const struct kraw_proto *proto,
 		struct sk_buff *skb)
 {
 	u64 flow = kraw_one_flow(decision, family, skb, proto->number);
-	struct kraw_rawsock_count count;
+	struct kraw_rawsock_count count = { .exact = is_exact(proto) };
 	struct sock *sk;
 
 	sk = kraw_rawsock_choose(net, family, skb, proto->number, flow,
 				 decision->one_reuseport, &count);
 	if (!count.matched) {
 		kraw_stats_inc(proto->stats, family, KRAW_STATS_A_ONE_NOBODY);
-		unwanted(proto, family, skb);
+		kraw_deliver_unwanted(proto, family, skb);
 		return;
 	}
 	if (count.next)
@@ -165,7 +179,22 @@ static void one(struct net *net, const struct kraw_proto *proto,
 		kraw_rawsock_give(family, sk, skb, &count);
 	else
 		consume_skb(skb);
-	count_raw(proto, family, &count);
+	kraw_account_raw(proto, family, &count);
+	end(proto, family, KRAW_STATS_A_END_RAW);
+}
+
+/*
+ * A handler has returned. If it is that of a claim, it has asked the policy by
+ * itself; @claimed is what it had counted before.
+ */
+static enum kraw_stats_attr handled_end(const struct kraw_proto *proto,
+					enum kraw_family family, u64 claimed)
+{
+	if (kraw_slot_held(proto->number, family) &&
+	    claimed == kraw_stats_here(proto->stats, family,
+				       KRAW_STATS_A_CLAIM_HANDLED))
+		return KRAW_STATS_A_END_POLICY;
+	return KRAW_STATS_A_END_HANDLER;
 }
 
 static void kernel4(struct net *net, const struct kraw_proto *proto,
@@ -174,17 +203,19 @@ static void kernel4(struct net *net, const struct kraw_proto *proto,
 	const struct net_protocol *handler;
 	int protocol = proto->number;
 	bool first = true;
+	u64 claimed;
 
 	for (;;) {
 		handler = rcu_dereference(inet_protos[protocol]);
-		if (!handler) {
-			unwanted(proto, KRAW_IPV4, skb);
-			return;
-		}
+		if (!handler)
+			break;
 		if (!handler->no_policy) {
 			if (!xfrm4_policy_check(NULL, XFRM_POLICY_IN, skb)) {
 				kfree_skb_reason(skb,
 						 SKB_DROP_REASON_XFRM_POLICY);
+				if (first)
+					end(proto, KRAW_IPV4,
+					    KRAW_STATS_A_END_POLICY);
 				return;
 			}
 			nf_reset_ct(skb);
@@ -192,21 +223,32 @@ static void kernel4(struct net *net, const struct kraw_proto *proto,
 		if (first)
 			kraw_stats_inc(proto->stats, KRAW_IPV4,
 				       KRAW_STATS_A_KERNEL_HANDLED);
-		first = false;
+		claimed = kraw_stats_here(proto->stats, KRAW_IPV4,
+					  KRAW_STATS_A_CLAIM_HANDLED);
 		/*
 		 * Below zero: again, as another protocol (a tunnel was opened).
 		 * The IP header still names the first one, so no raw socket
 		 * would match the other, in the kernel neither.
 		 */
 		protocol = -handler->handler(skb);
-		if (protocol <= 0)
-			break;
+		if (first)
+			end(proto, KRAW_IPV4,
+			    handled_end(proto, KRAW_IPV4, claimed));
+		first = false;
+		if (protocol <= 0) {
+			__IP_INC_STATS(net, IPSTATS_MIB_INDELIVERS);
+			return;
+		}
 		if (protocol >= KRAW_PROTOCOLS) {
 			kfree_skb(skb);
 			return;
 		}
 	}
-	__IP_INC_STATS(net, IPSTATS_MIB_INDELIVERS);
+	if (first)
+		kraw_deliver_unwanted(proto, KRAW_IPV4, skb);
+	else
+		kraw_unreach_drop(proto, KRAW_IPV4, skb,
+				  kraw_unreach_wanted(proto->unreach, false));
 }
 
 /**
@@ -278,13 +320,15 @@ static void kernel6(struct net *net, const struct kraw_proto *proto,
 	struct inet6_dev *idev = ip6_dst_idev(skb_dst(skb));
 	bool have_final = false, raw_matched = true, first = true;
 	const struct inet6_protocol *handler;
-	struct kraw_rawsock_count count;
 	enum skb_drop_reason reason;
 	u8 nexthdr = proto->number;
+	u64 claimed;
 	int ret;
 
 	for (;;) {
 		if (!first) {
+			struct kraw_rawsock_count count = {};
+
 			kraw_rawsock_deliver(net, KRAW_IPV6, skb, nexthdr,
 					     &count);
 			raw_matched = count.matched;
@@ -316,8 +360,13 @@ static void kernel6(struct net *net, const struct kraw_proto *proto,
 		if (first)
 			kraw_stats_inc(proto->stats, KRAW_IPV6,
 				       KRAW_STATS_A_KERNEL_HANDLED);
-		first = false;
+		claimed = kraw_stats_here(proto->stats, KRAW_IPV6,
+					  KRAW_STATS_A_CLAIM_HANDLED);
 		ret = handler->handler(skb);
+		if (first)
+			end(proto, KRAW_IPV6,
+			    handled_end(proto, KRAW_IPV6, claimed));
+		first = false;
 		if (!ret)
 			__IP6_INC_STATS(net, idev, IPSTATS_MIB_INDELIVERS);
 		if (ret <= 0)
@@ -334,7 +383,7 @@ static void kernel6(struct net *net, const struct kraw_proto *proto,
 		}
 	}
 	if (first) {
-		unwanted(proto, KRAW_IPV6, skb);
+		kraw_deliver_unwanted(proto, KRAW_IPV6, skb);
 	} else if (raw_matched) {
 		__IP6_INC_STATS(net, idev, IPSTATS_MIB_INDELIVERS);
 		consume_skb(skb);
@@ -344,27 +393,10 @@ static void kernel6(struct net *net, const struct kraw_proto *proto,
 	return;
 
 discard:
-	discard6(net, skb, reason);
-}
-
-/* Verdict all: the kernel delivers. Only "unreach" may have a word in it. */
-static unsigned int all(struct net *net, const struct kraw_proto *proto,
-			enum kraw_family family, struct sk_buff *skb)
-{
-	bool matched;
-
-	/* A claim's handler answers for itself. */
-	if (proto->unreach == KRAW_UNREACH_AUTO || handled(proto, family))
-		return NF_ACCEPT;
-	matched = kraw_rawsock_match(net, family, skb, proto->number);
-	if (matched && kraw_unreach_wanted(proto->unreach, true) &&
-	    kraw_unreach_policy(family, skb))
-		kraw_unreach_answer(proto, family, skb);
-	/* If none matched, the kernel answers. */
-	if (matched || kraw_unreach_wanted(proto->unreach, false))
-		return NF_ACCEPT;
-	unwanted(proto, family, skb);
-	return NF_STOLEN;
+	if (first)
+		discard(net, proto, skb, reason);
+	else
+		discard6(net, skb, reason);
 }
 
 static const u8 verdict_counter[KRAW_VERDICT_MAX + 1] = {
@@ -378,40 +410,48 @@ static const u8 verdict_counter[KRAW_VERDICT_MAX + 1] = {
 
 /**
  * kraw_deliver - carry a verdict out
- * @net:	the namespace
  * @proto:	the packet's protocol, managed
  * @decision:	its verdict is one for input
+ * @dropped:	where the packet ends if nobody is to have it: KRAW_STATS_A_END_
+ *		RULE, LIMIT or PROTO
  * @family:	the packet's
  * @skb:	data at the IP header, the transport header set
+ * @state:	of the hook
  *
  * Returns a netfilter verdict: after NF_STOLEN the packet is consumed.
  */
-unsigned int kraw_deliver(struct net *net, const struct kraw_proto *proto,
+unsigned int kraw_deliver(const struct kraw_proto *proto,
 			  const struct kraw_decision *decision,
-			  enum kraw_family family, struct sk_buff *skb)
+			  enum kraw_stats_attr dropped, enum kraw_family family,
+			  struct sk_buff *skb, const struct nf_hook_state *state)
 {
+	struct net *net = state->net;
 	u8 verdict = decision->verdict;
 
 	kraw_stats_inc(proto->stats, family, verdict_counter[verdict]);
 	switch (verdict) {
 	case KRAW_VERDICT_ALL:
-		return all(net, proto, family, skb);
+		return kraw_account_all(proto, family, skb, state);
 	case KRAW_VERDICT_NONE:
+		end(proto, family, dropped);
 		return NF_DROP;
 	case KRAW_VERDICT_REJECT:
+		end(proto, family, dropped);
 		kraw_unreach_drop(proto, family, skb, true);
 		return NF_STOLEN;
 	}
-	if (confirm(skb) != NF_ACCEPT)
+	if (confirm(skb) != NF_ACCEPT) {
+		end(proto, family, KRAW_STATS_A_END_DISCARD);
 		return NF_DROP;
+	}
 	if (!pull(family, skb))
-		discard6(net, skb, SKB_DROP_REASON_NOT_SPECIFIED);
+		discard(net, proto, skb, SKB_DROP_REASON_NOT_SPECIFIED);
 	else if (verdict == KRAW_VERDICT_RAW)
 		raw(net, proto, family, skb);
 	else if (verdict == KRAW_VERDICT_ONE)
 		one(net, proto, decision, family, skb);
 	else if (!handled(proto, family))
-		unwanted(proto, family, skb);
+		kraw_deliver_unwanted(proto, family, skb);
 	else if (family == KRAW_IPV4)
 		kernel4(net, proto, skb);
 	else
@@ -435,8 +475,8 @@ unsigned int kraw_deliver(struct net *net, const struct kraw_proto *proto,
  */
 int kraw_deliver_exthdr(struct net *net, struct sk_buff *skb, u8 nexthdr)
 {
+	struct kraw_rawsock_count count = {};
 	const struct inet6_protocol *handler;
-	struct kraw_rawsock_count count;
 	struct inet6_dev *idev;
 	int ret;
 

@@ -5,14 +5,20 @@
 
 #include <linux/skbuff.h>
 #include "net.h"
+#include "uapi/linux/kraw.h"
 
 struct in6_addr;
 struct kraw_decision;
 struct kraw_proto;
+struct nf_hook_state;
 
-unsigned int kraw_deliver(struct net *net, const struct kraw_proto *proto,
+unsigned int kraw_deliver(const struct kraw_proto *proto,
 			  const struct kraw_decision *decision,
-			  enum kraw_family family, struct sk_buff *skb);
+			  enum kraw_stats_attr dropped, enum kraw_family family,
+			  struct sk_buff *skb,
+			  const struct nf_hook_state *state);
+void kraw_deliver_unwanted(const struct kraw_proto *proto,
+			   enum kraw_family family, struct sk_buff *skb);
 int kraw_deliver_exthdr(struct net *net, struct sk_buff *skb, u8 nexthdr);
 bool kraw_deliver_member6(const struct net_device *dev,
 			  const struct in6_addr *group,

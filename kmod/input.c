@@ -38,16 +38,20 @@ static void mirror(struct net *net, const struct kraw_proto *proto,
 		       KRAW_STATS_A_MIRRORED : KRAW_STATS_A_MIRROR_FAILED);
 }
 
+/* The decision, and where the packet ends if that is to drop it. */
 static const struct kraw_decision *classify(struct net *net,
 					    const struct kraw_proto *proto,
 					    enum kraw_family family,
-					    struct sk_buff *skb)
+					    struct sk_buff *skb,
+					    enum kraw_stats_attr *dropped)
 {
 	const struct kraw_ruleset *rules;
 	const struct kraw_rule *rule;
 	struct kraw_packet packet;
+	bool limited = false;
 	u16 fields;
 
+	*dropped = KRAW_STATS_A_END_PROTO;
 	rules = kraw_proto_rules(proto, KRAW_HOOK_INPUT);
 	if (!rules)
 		return &proto->deliver;
@@ -55,7 +59,11 @@ static const struct kraw_decision *classify(struct net *net,
 	kraw_packet_read(&packet, family, skb, fields);
 	if (fields & KRAW_FIELD_DEV)
 		kraw_packet_devices(&packet, net);
-	rule = kraw_classify(net, proto, rules, &packet);
+	rule = kraw_classify(net, proto, rules, &packet, &limited);
+	if (limited)
+		*dropped = KRAW_STATS_A_END_LIMIT;
+	else if (rule)
+		*dropped = KRAW_STATS_A_END_RULE;
 	if (!rule)
 		return &proto->deliver;
 	if (unlikely(rule->mirror))
@@ -63,14 +71,16 @@ static const struct kraw_decision *classify(struct net *net,
 	return &rule->decision;
 }
 
-static unsigned int decide(struct net *net, const struct kraw_proto *proto,
-			   enum kraw_family family, struct sk_buff *skb)
+static unsigned int decide(const struct kraw_proto *proto,
+			   enum kraw_family family, struct sk_buff *skb,
+			   const struct nf_hook_state *state)
 {
 	const struct kraw_decision *decision;
+	enum kraw_stats_attr dropped;
 
 	kraw_stats_inc(proto->stats, family, KRAW_STATS_A_SEEN);
-	decision = classify(net, proto, family, skb);
-	return kraw_deliver(net, proto, decision, family, skb);
+	decision = classify(state->net, proto, family, skb, &dropped);
+	return kraw_deliver(proto, decision, dropped, family, skb, state);
 }
 
 static unsigned int kraw_input4(void *priv, struct sk_buff *skb,
@@ -83,7 +93,7 @@ static unsigned int kraw_input4(void *priv, struct sk_buff *skb,
 				    ip_hdr(skb)->protocol, KRAW_IPV4);
 	if (likely(!proto))
 		return NF_ACCEPT;
-	return decide(state->net, proto, KRAW_IPV4, skb);
+	return decide(proto, KRAW_IPV4, skb, state);
 }
 
 enum chain {
@@ -159,7 +169,7 @@ static unsigned int kraw_input6(void *priv, struct sk_buff *skb,
 	proto = kraw_config_managed(config, nexthdr, KRAW_IPV6);
 	if (likely(!proto))
 		return NF_ACCEPT;
-	return decide(state->net, proto, KRAW_IPV6, skb);
+	return decide(proto, KRAW_IPV6, skb, state);
 }
 
 static const struct nf_hook_ops hooks[KRAW_FAMILIES] = {

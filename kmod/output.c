@@ -162,9 +162,10 @@ static const struct kraw_rule *lookup(const struct kraw_proto *proto,
 				      const struct sent *sent)
 {
 	struct kraw_packet packet;
+	bool limited;	/* what is not denied leaves, limit or not */
 
 	read_sent(&packet, family, sent, kraw_ruleset_fields(rules));
-	return kraw_classify(sent->state->net, proto, rules, &packet);
+	return kraw_classify(sent->state->net, proto, rules, &packet, &limited);
 }
 
 /* Returns NF_ACCEPT or NF_DROP; what no rule is about may leave. */

@@ -24,6 +24,7 @@ const struct nla_policy kraw_proto_policy[KRAW_PROTO_A_MAX + 1] = {
 	[KRAW_PROTO_A_UNREACH]	= NLA_POLICY_MAX(NLA_U8, KRAW_UNREACH_MAX),
 	[KRAW_PROTO_A_ONE_BY]	= NLA_POLICY_MAX(NLA_U8, KRAW_ONE_BY_MAX),
 	[KRAW_PROTO_A_ONE_REUSEPORT] = { .type = NLA_FLAG },
+	[KRAW_PROTO_A_ACCOUNT]	= NLA_POLICY_MAX(NLA_U8, KRAW_ACCOUNT_MAX),
 };
 
 const struct nla_policy kraw_proto_name_policy[KRAW_PROTO_A_NUMBER + 1] = {
@@ -120,6 +121,8 @@ static int parse(struct kraw_proto *proto, const struct nlattr *nest,
 		proto->claim = nla_get_u8(tb[KRAW_PROTO_A_CLAIM]);
 	if (tb[KRAW_PROTO_A_UNREACH])
 		proto->unreach = nla_get_u8(tb[KRAW_PROTO_A_UNREACH]);
+	if (tb[KRAW_PROTO_A_ACCOUNT])
+		proto->account = nla_get_u8(tb[KRAW_PROTO_A_ACCOUNT]);
 	if (proto->claim == KRAW_CLAIM_PORTS) {
 		NL_SET_ERR_MSG_ATTR(extack, tb[KRAW_PROTO_A_CLAIM],
 				    "this kraw.ko has no claim with ports yet");
@@ -155,6 +158,7 @@ static struct kraw_proto *next_version(const struct kraw_proto *old)
 	proto->claim = old->claim;
 	proto->deliver = old->deliver;
 	proto->unreach = old->unreach;
+	proto->account = old->account;
 	proto->stats = kraw_stats_get(old->stats);
 	return proto;
 }
@@ -191,6 +195,7 @@ struct kraw_proto *kraw_proto_parse(const struct nlattr *nest,
 		proto->claim = KRAW_CLAIM_NONE;
 		proto->deliver.verdict = KRAW_VERDICT_ALL;
 		proto->unreach = KRAW_UNREACH_AUTO;
+		proto->account = KRAW_ACCOUNT_MATCH;
 	}
 	err = parse(proto, nest, extack);
 	if (err) {
@@ -299,6 +304,7 @@ int kraw_proto_fill(struct sk_buff *msg, const struct kraw_proto *proto,
 	    nla_put_u8(msg, KRAW_PROTO_A_CLAIM, proto->claim) ||
 	    nla_put_u8(msg, KRAW_PROTO_A_DELIVER, proto->deliver.verdict) ||
 	    nla_put_u8(msg, KRAW_PROTO_A_UNREACH, proto->unreach) ||
+	    nla_put_u8(msg, KRAW_PROTO_A_ACCOUNT, proto->account) ||
 	    nla_put_u32(msg, KRAW_PROTO_A_RULES,
 			kraw_proto_rules_count(proto)))
 		goto cancel;

@@ -21,6 +21,7 @@ struct kraw_stats;
  * @claim:	enum kraw_claim
  * @deliver:	what happens on input where no rule matches
  * @unreach:	enum kraw_unreach
+ * @account:	enum kraw_account
  * @stats:	shared by its versions
  * @rules:	by enum kraw_hook less one, NULL: none
  */
@@ -31,6 +32,7 @@ struct kraw_proto {
 	u8 claim;
 	struct kraw_decision deliver;
 	u8 unreach;
+	u8 account;
 	struct kraw_stats *stats;
 	struct kraw_ruleset *rules[KRAW_HOOKS];
 };

@@ -126,35 +126,58 @@ static enum kraw_socket_result admits(enum kraw_family family,
 	return KRAW_SOCKET_RESULT_COPY;
 }
 
-static int refuse(struct sock *sk, struct sk_buff *skb,
-		  enum skb_drop_reason reason)
+/* What becomes of a copy: it is queued, or refused. */
+#define QUEUED	KRAW_REFUSALS
+
+static enum kraw_refusal refuse(struct sock *sk, struct sk_buff *skb,
+				enum skb_drop_reason reason,
+				enum kraw_refusal why)
 {
 	kraw_sk_drops_inc(sk);
 	kfree_skb_reason(skb, reason);
-	return NET_RX_DROP;
+	return why;
 }
 
-/* Gives a copy to a socket, which consumes it. Returns NET_RX_*. */
-static int rcv4(struct sock *sk, struct sk_buff *skb)
+/* Through the socket's filter into its queue; the kernel does not say why not. */
+static enum kraw_refusal queue(struct sock *sk, struct sk_buff *skb, bool exact)
+{
+	struct kraw_watch watch;
+	int ret;
+
+	if (!exact)
+		return sk->sk_backlog_rcv(sk, skb) == NET_RX_SUCCESS ?
+		       QUEUED : KRAW_REFUSAL_UNKNOWN;
+	kraw_watch_begin(&watch, skb);
+	ret = sk->sk_backlog_rcv(sk, skb);
+	kraw_watch_end(&watch);
+	if (ret == NET_RX_SUCCESS)
+		return QUEUED;
+	return watch.full == skb ? KRAW_REFUSAL_FULL : KRAW_REFUSAL_FILTER;
+}
+
+/* Gives a copy to a socket, which consumes it. */
+static enum kraw_refusal rcv4(struct sock *sk, struct sk_buff *skb, bool exact)
 {
 	if (!xfrm4_policy_check(sk, XFRM_POLICY_IN, skb))
-		return refuse(sk, skb, SKB_DROP_REASON_XFRM_POLICY);
+		return refuse(sk, skb, SKB_DROP_REASON_XFRM_POLICY,
+			      KRAW_REFUSAL_POLICY);
 	nf_reset_ct(skb);
 	skb_push(skb, skb->data - skb_network_header(skb));
-	return sk->sk_backlog_rcv(sk, skb);
+	return queue(sk, skb, exact);
 }
 
 /*
  * IPv6 gives the payload only, and checks a checksum where the socket asks for
  * it (RFC 3542, IPV6_CHECKSUM).
  */
-static int rcv6(struct sock *sk, struct sk_buff *skb)
+static enum kraw_refusal rcv6(struct sock *sk, struct sk_buff *skb, bool exact)
 {
 	const struct in6_addr *saddr, *daddr;
 	u8 protocol = inet_sk(sk)->inet_num;
 
 	if (!xfrm6_policy_check(sk, XFRM_POLICY_IN, skb))
-		return refuse(sk, skb, SKB_DROP_REASON_XFRM_POLICY);
+		return refuse(sk, skb, SKB_DROP_REASON_XFRM_POLICY,
+			      KRAW_REFUSAL_POLICY);
 	nf_reset_ct(skb);
 	saddr = &ipv6_hdr(skb)->saddr;
 	daddr = &ipv6_hdr(skb)->daddr;
@@ -170,9 +193,12 @@ static int rcv6(struct sock *sk, struct sk_buff *skb)
 	if (!skb_csum_unnecessary(skb))
 		skb->csum = ~csum_unfold(csum_ipv6_magic(saddr, daddr, skb->len,
 							 protocol, 0));
-	if (kraw_sk_hdrincl(sk) && skb_checksum_complete(skb))
-		return refuse(sk, skb, SKB_DROP_REASON_SKB_CSUM);
-	return sk->sk_backlog_rcv(sk, skb);
+	/* The second half of this is the kernel's to ask; here it is counted. */
+	if ((kraw_sk_hdrincl(sk) || raw6_sk(sk)->checksum ||
+	     rcu_access_pointer(sk->sk_filter)) && skb_checksum_complete(skb))
+		return refuse(sk, skb, SKB_DROP_REASON_SKB_CSUM,
+			      KRAW_REFUSAL_CHECKSUM);
+	return queue(sk, skb, exact);
 }
 
 /**
@@ -195,16 +221,42 @@ bool kraw_rawsock_match(struct net *net, enum kraw_family family,
 	return false;
 }
 
+/**
+ * kraw_rawsock_ask - count the raw sockets that match a packet
+ * @net:	its namespace
+ * @family:	its family
+ * @skb:	its network and transport headers set
+ * @protocol:	the sockets' protocol number
+ * @count:	zero; result: those that matched, and of these the filtered ones
+ */
+void kraw_rawsock_ask(struct net *net, enum kraw_family family,
+		      struct sk_buff *skb, u8 protocol,
+		      struct kraw_rawsock_count *count)
+{
+	struct sock *sk;
+
+	sk_for_each_rcu(sk, bucket(net, family, protocol)) {
+		if (!match(net, family, sk, skb, protocol))
+			continue;
+		count->matched++;
+		if (admits(family, sk, skb, protocol) !=
+		    KRAW_SOCKET_RESULT_COPY)
+			count->filtered++;
+	}
+}
+
 /* Consumes the packet. */
 static void give(enum kraw_family family, struct sock *sk, struct sk_buff *skb,
 		 struct kraw_rawsock_count *count)
 {
-	int ret = family == KRAW_IPV4 ? rcv4(sk, skb) : rcv6(sk, skb);
+	enum kraw_refusal why = family == KRAW_IPV4 ?
+				rcv4(sk, skb, count->exact) :
+				rcv6(sk, skb, count->exact);
 
-	if (ret == NET_RX_SUCCESS)
+	if (why == QUEUED)
 		count->copies++;
 	else
-		count->refused++;
+		count->refused[why]++;
 }
 
 /* Gives a copy to each socket that matches, with @reuseport or without. */
@@ -229,7 +281,7 @@ static void copy(struct net *net, enum kraw_family family, struct sk_buff *skb,
 		if (clone)
 			give(family, sk, clone, count);
 		else
-			count->refused++;
+			count->refused[KRAW_REFUSAL_MEMORY]++;
 	}
 }
 
@@ -239,13 +291,12 @@ static void copy(struct net *net, enum kraw_family family, struct sk_buff *skb,
  * @family:	its family
  * @skb:	data at the transport header; stays the caller's
  * @protocol:	the sockets' protocol number
- * @count:	result
+ * @count:	zero but for @exact; result
  */
 void kraw_rawsock_deliver(struct net *net, enum kraw_family family,
 			  struct sk_buff *skb, u8 protocol,
 			  struct kraw_rawsock_count *count)
 {
-	memset(count, 0, sizeof(*count));
 	copy(net, family, skb, protocol, true, count);
 }
 
@@ -327,9 +378,9 @@ static struct sock *choose(struct net *net, enum kraw_family family,
  * @protocol:	the sockets' protocol number
  * @flow:	from kraw_one_flow()
  * @reuseport:	only among those with SO_REUSEPORT; the others get copies
- * @count:	result, without what becomes of the packet itself. If sockets
- *		match and all of them refuse it by ICMP_FILTER or membership,
- *		one is counted
+ * @count:	zero but for @exact; result, without what becomes of the packet
+ *		itself. If sockets match and all of them refuse it by
+ *		ICMP_FILTER or membership, one is counted
  *
  * Returns the socket, for kraw_rawsock_give(), or NULL.
  */
@@ -338,7 +389,6 @@ struct sock *kraw_rawsock_choose(struct net *net, enum kraw_family family,
 				 bool reuseport,
 				 struct kraw_rawsock_count *count)
 {
-	memset(count, 0, sizeof(*count));
 	if (reuseport)
 		copy(net, family, skb, protocol, false, count);
 	return choose(net, family, skb, protocol, flow, reuseport, count);

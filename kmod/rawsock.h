@@ -5,24 +5,26 @@
 
 #include <linux/in6.h>
 #include "net.h"
+#include "watch.h"
 
 struct sk_buff;
 struct sock;
 
 /**
  * struct kraw_rawsock_count - what became of a packet's copies
+ * @exact:	set by the caller: the kernel can be watched, see watch.h
  * @matched:	sockets that it matched
  * @copies:	queued
  * @filtered:	refused by ICMP_FILTER, ICMP6_FILTER or multicast membership
- * @refused:	refused by policy, socket filter, checksum, a full queue or lack
- *		of memory
+ * @refused:	by enum kraw_refusal; filter and full are unknown unless @exact
  * @next:	kraw_rawsock_choose(): the first choice had no room, another has
  */
 struct kraw_rawsock_count {
+	bool exact;
 	u32 matched;
 	u32 copies;
 	u32 filtered;
-	u32 refused;
+	u32 refused[KRAW_REFUSALS];
 	bool next;
 };
 
@@ -64,6 +66,9 @@ struct kraw_rawsock_asked {
 
 bool kraw_rawsock_match(struct net *net, enum kraw_family family,
 			struct sk_buff *skb, u8 protocol);
+void kraw_rawsock_ask(struct net *net, enum kraw_family family,
+		      struct sk_buff *skb, u8 protocol,
+		      struct kraw_rawsock_count *count);
 void kraw_rawsock_deliver(struct net *net, enum kraw_family family,
 			  struct sk_buff *skb, u8 protocol,
 			  struct kraw_rawsock_count *count);

@@ -55,6 +55,58 @@ static const char *module_of(u8 number)
 	}
 }
 
+static const void *entry4(u8 number, u32 *flags)
+{
+	const struct net_protocol *p = rcu_dereference(inet_protos[number]);
+
+	if (!p)
+		return NULL;
+	if (p->no_policy)
+		*flags |= KRAW_HANDLER_NO_POLICY;
+	if (p == &kraw_claim4)
+		*flags |= KRAW_HANDLER_KRAW;
+	return p->handler;
+}
+
+static const void *entry6(u8 number, u32 *flags)
+{
+	const struct inet6_protocol *p = rcu_dereference(inet6_protos[number]);
+
+	if (!p)
+		return NULL;
+	if (p->flags & INET6_PROTO_NOPOLICY)
+		*flags |= KRAW_HANDLER_NO_POLICY;
+	if (p->flags & INET6_PROTO_FINAL)
+		*flags |= KRAW_HANDLER_FINAL;
+	if (p == &kraw_claim6)
+		*flags |= KRAW_HANDLER_KRAW;
+	return p->handler;
+}
+
+/* The handler's function, NULL if there is none, and its bits KRAW_HANDLER_*. */
+static const void *entry(u8 number, enum kraw_family family, u32 *flags)
+{
+	*flags = 0;
+	return family == KRAW_IPV4 ? entry4(number, flags) :
+				     entry6(number, flags);
+}
+
+/**
+ * kraw_slot_flags - what is to be known of the kernel's handler of a protocol
+ * @number:	protocol number
+ * @family:	in this family
+ *
+ * Context: RCU. Returns bits KRAW_HANDLER_NO_POLICY, _FINAL, _KRAW; 0 without a
+ * handler.
+ */
+u32 kraw_slot_flags(u8 number, enum kraw_family family)
+{
+	u32 flags;
+
+	entry(number, family, &flags);
+	return flags;
+}
+
 /**
  * kraw_slot_handler - describe the kernel's handler of a protocol
  * @number:	protocol number
@@ -66,38 +118,15 @@ static const char *module_of(u8 number)
 bool kraw_slot_handler(u8 number, enum kraw_family family,
 		       struct kraw_handler *handler)
 {
-	const void *function = NULL;
+	const void *function;
 	char *module;
 
-	handler->flags = 0;
 	/*
 	 * The tables hold no reference to a handler's module, but deleting an
 	 * entry waits for RCU readers before the module can go.
 	 */
 	rcu_read_lock();
-	if (family == KRAW_IPV4) {
-		const struct net_protocol *p = rcu_dereference(inet_protos[number]);
-
-		if (p) {
-			function = p->handler;
-			if (p->no_policy)
-				handler->flags |= KRAW_HANDLER_NO_POLICY;
-			if (p == &kraw_claim4)
-				handler->flags |= KRAW_HANDLER_KRAW;
-		}
-	} else {
-		const struct inet6_protocol *p = rcu_dereference(inet6_protos[number]);
-
-		if (p) {
-			function = p->handler;
-			if (p->flags & INET6_PROTO_NOPOLICY)
-				handler->flags |= KRAW_HANDLER_NO_POLICY;
-			if (p->flags & INET6_PROTO_FINAL)
-				handler->flags |= KRAW_HANDLER_FINAL;
-			if (p == &kraw_claim6)
-				handler->flags |= KRAW_HANDLER_KRAW;
-		}
-	}
+	function = entry(number, family, &handler->flags);
 	if (function && IS_ENABLED(CONFIG_KALLSYMS))
 		snprintf(handler->symbol, sizeof(handler->symbol), "%ps",
 			 function);

@@ -27,6 +27,7 @@ void kraw_slot_put(u8 number, u8 families);
 bool kraw_slot_held(u8 number, enum kraw_family family);
 bool kraw_slot_handler(u8 number, enum kraw_family family,
 		       struct kraw_handler *handler);
+u32 kraw_slot_flags(u8 number, enum kraw_family family);
 bool kraw_slot_handled(u8 number, enum kraw_family family, bool claimed);
 int kraw_slot_fill(struct sk_buff *msg, u8 number, enum kraw_family family,
 		   const struct kraw_handler *handler);

@@ -57,4 +57,15 @@ static inline void kraw_stats_inc(const struct kraw_stats *stats,
 	kraw_stats_add(stats, family, counter, 1);
 }
 
+/*
+ * What this CPU alone has counted: to see whether a function that was called
+ * meanwhile has counted something.
+ */
+static inline u64 kraw_stats_here(const struct kraw_stats *stats,
+				  enum kraw_family family,
+				  enum kraw_stats_attr counter)
+{
+	return u64_stats_read(&this_cpu_ptr(stats->cpu)->count[family][counter]);
+}
+
 #endif /* _KRAW_STATS_H */

@@ -17,6 +17,7 @@
 #include <net/ipv6.h>
 #include <net/route.h>
 #include <net/xfrm.h>
+#include "compat.h"
 #include "proto.h"
 #include "stats.h"
 
@@ -26,6 +27,39 @@ bool kraw_unreach_policy(enum kraw_family family, struct sk_buff *skb)
 	return family == KRAW_IPV4 ?
 	       xfrm4_policy_check(NULL, XFRM_POLICY_IN, skb) :
 	       xfrm6_policy_check(NULL, XFRM_POLICY_IN, skb);
+}
+
+/* Looks at the kernel's counters of ICMP errors. */
+void kraw_unreach_look(struct net *net, enum kraw_family family,
+		       struct kraw_icmp_seen *seen)
+{
+	seen->sent = family == KRAW_IPV4 ?
+		     this_cpu_read(net->mib.icmp_statistics->mibs[ICMP_MIB_OUTMSGS]) :
+		     this_cpu_read(net->mib.icmpv6_statistics->mibs[ICMP6_MIB_OUTMSGS]);
+	seen->limited = kraw_icmp_limited(net);
+}
+
+/**
+ * kraw_unreach_count - count what has become of an ICMP error
+ * @net:	the namespace
+ * @proto:	counts it
+ * @family:	of the packet that it is about
+ * @before:	a look from before the kernel was asked for it
+ */
+void kraw_unreach_count(struct net *net, const struct kraw_proto *proto,
+			enum kraw_family family,
+			const struct kraw_icmp_seen *before)
+{
+	struct kraw_icmp_seen now;
+
+	kraw_unreach_look(net, family, &now);
+	kraw_stats_inc(proto->stats, family, KRAW_STATS_A_UNREACH);
+	kraw_stats_inc(proto->stats, family,
+		       now.sent != before->sent ? KRAW_STATS_A_UNREACH_SENT :
+		       now.limited != before->limited ?
+		       KRAW_STATS_A_UNREACH_LIMITED :
+		       KRAW_ICMP_LIMITED_KNOWN ? KRAW_STATS_A_UNREACH_SILENT :
+		       KRAW_STATS_A_UNREACH_UNKNOWN);
 }
 
 /**
@@ -41,13 +75,17 @@ bool kraw_unreach_policy(enum kraw_family family, struct sk_buff *skb)
 void kraw_unreach_answer(const struct kraw_proto *proto,
 			 enum kraw_family family, struct sk_buff *skb)
 {
-	if (proto)
-		kraw_stats_inc(proto->stats, family, KRAW_STATS_A_UNREACH);
+	struct net *net = dev_net(skb->dev);
+	struct kraw_icmp_seen before;
+
+	kraw_unreach_look(net, family, &before);
 	if (family == KRAW_IPV4)
 		icmp_send(skb, ICMP_DEST_UNREACH, ICMP_PROT_UNREACH, 0);
 	else
 		icmpv6_send(skb, ICMPV6_PARAMPROB, ICMPV6_UNK_NEXTHDR,
 			    IP6CB(skb)->nhoff);
+	if (proto)
+		kraw_unreach_count(net, proto, family, &before);
 }
 
 static void count_unknown(enum kraw_family family, struct sk_buff *skb)
@@ -67,8 +105,10 @@ static void count_unknown(enum kraw_family family, struct sk_buff *skb)
  * @family:	of the packet
  * @skb:	is consumed
  * @answer:	tell the sender
+ *
+ * Returns whether IPsec policy would have let somebody receive it.
  */
-void kraw_unreach_drop(const struct kraw_proto *proto,
+bool kraw_unreach_drop(const struct kraw_proto *proto,
 		       enum kraw_family family, struct sk_buff *skb,
 		       bool answer)
 {
@@ -76,7 +116,7 @@ void kraw_unreach_drop(const struct kraw_proto *proto,
 		kfree_skb_reason(skb, family == KRAW_IPV4 ?
 				 SKB_DROP_REASON_IP_NOPROTO :
 				 SKB_DROP_REASON_XFRM_POLICY);
-		return;
+		return false;
 	}
 	count_unknown(family, skb);
 	if (answer)
@@ -84,6 +124,7 @@ void kraw_unreach_drop(const struct kraw_proto *proto,
 	else if (proto)
 		kraw_stats_inc(proto->stats, family, KRAW_STATS_A_UNREACH_NEVER);
 	kfree_skb_reason(skb, SKB_DROP_REASON_IP_NOPROTO);
+	return true;
 }
 
 /* An ICMP message that is no error; nobody answers an error with another. */

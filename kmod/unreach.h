@@ -20,9 +20,27 @@ static inline bool kraw_unreach_wanted(u8 unreach, bool had)
 		     unreach != KRAW_UNREACH_NEVER;
 }
 
+/**
+ * struct kraw_icmp_seen - what the kernel's sender of ICMP errors has counted
+ * @sent:	messages sent
+ * @limited:	... and kept back by the rate limits
+ *
+ * Of this CPU: what has changed between two looks with bottom halves off, the
+ * packet in hand has changed.
+ */
+struct kraw_icmp_seen {
+	unsigned long sent;
+	unsigned long limited;
+};
+
+void kraw_unreach_look(struct net *net, enum kraw_family family,
+		       struct kraw_icmp_seen *seen);
+void kraw_unreach_count(struct net *net, const struct kraw_proto *proto,
+			enum kraw_family family,
+			const struct kraw_icmp_seen *before);
 void kraw_unreach_answer(const struct kraw_proto *proto,
 			 enum kraw_family family, struct sk_buff *skb);
-void kraw_unreach_drop(const struct kraw_proto *proto,
+bool kraw_unreach_drop(const struct kraw_proto *proto,
 		       enum kraw_family family, struct sk_buff *skb,
 		       bool answer);
 bool kraw_unreach_policy(enum kraw_family family, struct sk_buff *skb);

@@ -22,6 +22,7 @@ struct proto {
 	uint8_t deliver;
 	uint8_t one_by; /* with verdict one */
 	uint8_t unreach;
+	uint8_t account;
 	uint32_t rules;
 	uint32_t generation;
 	struct proto_stats {

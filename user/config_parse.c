@@ -130,12 +130,16 @@ static int proto_word(struct args *args, const char *key, struct proto *proto)
 		return mark(&proto->set, KRAW_PROTO_A_UNREACH, key) ?:
 			       parse_name(args, key, &unreach_names,
 					  &proto->unreach);
+	if (!strcmp(key, "account"))
+		return mark(&proto->set, KRAW_PROTO_A_ACCOUNT, key) ?:
+			       parse_name(args, key, &account_names,
+					  &proto->account);
 	/* So that a line of "proto show" can be pasted. */
 	if (!strcmp(key, "rules"))
 		return parse_u32(args, key, &ignored);
 	if (strcmp(key, "burst") && stray_word(key, &ret))
 		return ret;
-	return fail("'%s' is not understood here: use family, claim, deliver or unreach",
+	return fail("'%s' is not understood here: use family, claim, deliver, unreach or account",
 		    key);
 }
 
@@ -155,7 +159,7 @@ int proto_parse(struct args *args, struct proto *proto, bool set)
 	if (ret)
 		return ret;
 	if (set && !proto->set)
-		return fail("nothing to set: use family, claim, deliver or unreach");
+		return fail("nothing to set: use family, claim, deliver, unreach or account");
 	return check_number(proto, set);
 }
 

@@ -19,6 +19,8 @@ void proto_put(struct nlmsghdr *nlh, const struct proto *proto)
 		mnl_attr_put(nlh, KRAW_PROTO_A_ONE_REUSEPORT, 0, "");
 	if (proto->set & BIT(KRAW_PROTO_A_UNREACH))
 		mnl_attr_put_u8(nlh, KRAW_PROTO_A_UNREACH, proto->unreach);
+	if (proto->set & BIT(KRAW_PROTO_A_ACCOUNT))
+		mnl_attr_put_u8(nlh, KRAW_PROTO_A_ACCOUNT, proto->account);
 	mnl_attr_nest_end(nlh, nest);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "describe.h"
 #include "config.h"
+#include "counters.h"
 #include "error.h"
 #include "names.h"
 #include "sockets.h"
@@ -8,33 +9,6 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const char *const counter_names[KRAW_STATS_A_MAX + 1] = {
-	[KRAW_STATS_A_SEEN] = "seen",
-	[KRAW_STATS_A_ALL] = "all",
-	[KRAW_STATS_A_RAW] = "raw",
-	[KRAW_STATS_A_KERNEL] = "kernel",
-	[KRAW_STATS_A_ONE] = "one",
-	[KRAW_STATS_A_NONE] = "none",
-	[KRAW_STATS_A_REJECT] = "reject",
-	[KRAW_STATS_A_PASSED] = "passed",
-	[KRAW_STATS_A_RAW_MATCHED] = "raw_matched",
-	[KRAW_STATS_A_RAW_COPIES] = "raw_copies",
-	[KRAW_STATS_A_RAW_FILTERED] = "raw_filtered",
-	[KRAW_STATS_A_RAW_REFUSED] = "raw_refused",
-	[KRAW_STATS_A_KERNEL_HANDLED] = "kernel_handled",
-	[KRAW_STATS_A_ONE_NEXT] = "one_next",
-	[KRAW_STATS_A_ONE_NOBODY] = "one_nobody",
-	[KRAW_STATS_A_CLAIM_HANDLED] = "claim_handled",
-	[KRAW_STATS_A_UNREACH] = "unreach",
-	[KRAW_STATS_A_UNREACH_NEVER] = "unreach_never",
-	[KRAW_STATS_A_LIMITED] = "limited",
-	[KRAW_STATS_A_MIRRORED] = "mirrored",
-	[KRAW_STATS_A_MIRROR_FAILED] = "mirror_failed",
-	[KRAW_STATS_A_OUTPUT] = "output",
-	[KRAW_STATS_A_ALLOW] = "allow",
-	[KRAW_STATS_A_DENY] = "deny",
-};
 
 json_t *families_json(unsigned int families)
 {
@@ -45,18 +19,6 @@ json_t *families_json(unsigned int families)
 	if (families & KRAW_FAMILY_IPV6)
 		json_array_append_new(list, json_string("ipv6"));
 	return list;
-}
-
-json_t *counters_json(const struct proto_stats *stats)
-{
-	json_t *counters = json_object();
-	unsigned int i;
-
-	for (i = 0; i <= KRAW_STATS_A_MAX; i++)
-		if (counter_names[i])
-			json_object_set_new(counters, counter_names[i],
-					    json_integer(stats->count[i]));
-	return counters;
 }
 
 static json_t *proto_number(const void *object)
@@ -119,6 +81,22 @@ static json_t *proto_unreach(const void *object)
 	return json_string(name_of(&unreach_names, proto->unreach));
 }
 
+static json_t *proto_account(const void *object)
+{
+	const struct proto *proto = object;
+
+	return json_string(name_of(&account_names, proto->account));
+}
+
+/* In text only if it is not the default. */
+static json_t *proto_account_text(const void *object)
+{
+	const struct proto *proto = object;
+
+	return proto->account == KRAW_ACCOUNT_MATCH ? NULL :
+						      proto_account(object);
+}
+
 static json_t *proto_rules(const void *object)
 {
 	const struct proto *proto = object;
@@ -160,6 +138,8 @@ const struct field proto_fields[] = {
 	{ "by", "by", NULL, proto_by },
 	{ "reuseport", "reuseport", NULL, proto_reuseport, .form = FORM_FLAG },
 	{ "unreach", "unreach", "UNREACH", proto_unreach },
+	{ "account", NULL, NULL, proto_account },
+	{ NULL, "account", NULL, proto_account_text },
 	{ "rules", "rules", "RULES", proto_rules, .when = FIELD_INFO },
 	{ "generation", "generation", NULL, proto_generation,
 	  .when = FIELD_DETAILS },

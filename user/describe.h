@@ -21,8 +21,6 @@ json_t *handler_text(const struct handler *handler); /* for a person */
 json_t *address_text(uint8_t family, const uint8_t *address);
 json_t *address_json(uint8_t family, const uint8_t *address); /* zero: null */
 json_t *processes_json(const struct raw_socket *entry);
-struct proto_stats;
 json_t *families_json(unsigned int families);
-json_t *counters_json(const struct proto_stats *stats);
 
 #endif /* KRAW_DESCRIBE_H */

@@ -60,6 +60,14 @@ const struct names unreach_names = {
 	},
 };
 
+const struct names account_names = {
+	"account",
+	{
+		{ "match", KRAW_ACCOUNT_MATCH },
+		{ "exact", KRAW_ACCOUNT_EXACT },
+	},
+};
+
 const struct names hook_names = {
 	"hook",
 	{

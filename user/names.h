@@ -19,6 +19,7 @@ extern const struct names claim_names;
 extern const struct names verdict_names;
 extern const struct names one_by_names;
 extern const struct names unreach_names;
+extern const struct names account_names;
 extern const struct names hook_names;
 
 /* The word for a value; a value that is not known: "unknown". */

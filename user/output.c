@@ -117,6 +117,9 @@ static void write_scalar(FILE *file, const json_t *value, bool quote)
 		fprintf(file, "%" JSON_INTEGER_FORMAT,
 			json_integer_value(value));
 		break;
+	case JSON_REAL:
+		fprintf(file, "%.1f", json_real_value(value));
+		break;
 	case JSON_TRUE:
 		fputs("yes", file);
 		break;
@@ -365,7 +368,7 @@ static void add_row(struct output *output, const void *object)
 		else
 			fputc('?', text.file);
 		text_close(&text);
-		if (json_is_integer(value))
+		if (json_is_number(value))
 			scols_column_set_flags(scols_table_get_column(output->table,
 								      column),
 					       SCOLS_FL_RIGHT);

@@ -21,7 +21,8 @@ from krawtest import tap, tool  # noqa: E402
 
 PROTO = 253
 ONE = {"one-by", "one-reuseport"}
-WHOLE_PROTO = {"number", "families", "claim", "deliver", "unreach"} | ONE
+WHOLE_PROTO = {"number", "families", "claim", "deliver", "unreach",
+               "account"} | ONE
 MATCHES = {"src", "src-prefix", "dst", "dst-prefix", "dev", "ttl-min",
            "ttl-max", "len-min", "len-max", "type-min", "type-max", "bpf",
            "expr", "dscp", "mark", "mark-mask", "fragment", "uid-min",

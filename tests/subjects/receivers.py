@@ -15,7 +15,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from krawtest import packet, sock, tap, tool
-from krawtest.manage import Count, managed
+from krawtest.manage import REFUSALS, Count, managed
 from krawtest.netns import SOURCES, Lab
 from krawtest.who import UNREACH, Probe, token
 
@@ -352,6 +352,22 @@ def added_up(situation, got, count):
                 "RAW_COPIES and RAW_REFUSED are what the sockets saw")
 
 
+# Why copies are refused, if they are.
+REASON = {socket_filter: "raw_socket_filter",
+          only_rejecting: "raw_socket_filter", full_buffer: "raw_full",
+          checksum6: "raw_checksum"}
+
+
+def why(situation, reasons, got):
+    """All that is refused is refused for this reason."""
+    refused = sum(reasons.values())
+    reason = REASON.get(situation)
+    tap.is_({name: number for name, number in reasons.items() if number},
+            {reason: refused} if refused else {}, "reasons")
+    if reason:
+        tap.ok(refused, "there is one", got)
+
+
 @tap.each(*((situation, family, proto or sock.ICMP_OF[family])
             for situation, proto, families in SITUATIONS
             for family in families))
@@ -360,16 +376,26 @@ def compared(situation, family, proto):
     for title, wanted in expected.items():
         tap.is_({key: plain[title][key] for key in wanted}, wanted,
                 "plain Linux: " + title)
-    for verdict in ("all", "raw"):
-        with managed(proto, lab.right, "deliver " + verdict):
+    reasons = {}
+    for verdict, account in (("all", "match"), ("all", "exact"),
+                             ("raw", "match"), ("raw", "exact")):
+        words = "deliver %s account %s" % (verdict, account)
+        with managed(proto, lab.right, words):
             with Count(proto, family, lab.right) as count:
                 got, _ = measure(situation, proto, family)
-            for title in plain:
-                tap.is_(got[title], plain[title],
-                        "deliver %s: %s" % (verdict, title))
-            tap.ok(count.delta.get(verdict), "kraw has seen them", count.delta)
-            if verdict == "raw":
-                added_up(situation, got, count.delta)
+        for title in plain:
+            tap.is_(got[title], plain[title], "%s: %s" % (words, title))
+        tap.ok(count.delta.get(verdict), "kraw has seen them", count.delta)
+        if words == "deliver all account match":
+            continue
+        added_up(situation, got, count.delta)
+        if account == "exact":
+            reasons[verdict] = {name: count.all.get(name, 0)
+                                for name in REFUSALS}
+            why(situation, reasons[verdict], got)
+    if situation is not icmp_filter:	# the hosts' own are never the same
+        tap.is_(reasons["all"], reasons["raw"],
+                "the kernel's copies are refused for the same reasons")
 
 
 @tap.each(4, 6)

@@ -10,6 +10,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from krawtest import sock, tap, tool
+from krawtest.manage import Count, check, managed, went_up
 from krawtest.netns import SOURCES, Lab
 from krawtest.who import UNREACH, Probe
 
@@ -18,14 +19,12 @@ module = tap.cleanup(tool.Module())
 
 VERDICTS = ("all", "raw", "kernel", "none", "reject")
 UNREACHES = ("auto", "never", "always")
-# What came, by verdict: SEEN is their sum.
-PARTS = VERDICTS + ("one", "passed")
 
 
-def expected(verdict, claim, unreach, readers):
+def expected(verdict, claim, unreach, readers, dropped="end_proto"):
     """
     What one packet does: copies a socket, whether the sender is told, and the
-    counters that go up.
+    counters that go up with account exact.
     """
     copies = 1 if verdict in ("all", "raw") else 0
     handler = claim == "plain" and verdict in ("all", "kernel")
@@ -39,25 +38,20 @@ def expected(verdict, claim, unreach, readers):
         told = unreach == "always"	# a claim without a socket answers, too
 
     counters = {"seen": 1, verdict: 1}
-    if verdict == "raw" and readers:
+    if copies and readers:
         counters.update(raw_matched=readers, raw_copies=readers)
+    counters[dropped if verdict in ("none", "reject") else
+             "end_handler" if handler else
+             "end_nobody" if nobody else "end_raw"] = 1
     if handler:
         counters["claim_handled"] = 1
         if verdict == "kernel":
             counters["kernel_handled"] = 1
-    # what nobody wants after verdict all, the kernel answers without kraw
-    if told and not (verdict == "all" and nobody):
-        counters["unreach"] = 1
+    if told:
+        counters.update(unreach=1, unreach_sent=1)
     if unreach == "never" and nobody and verdict in ("all", "raw", "kernel"):
         counters["unreach_never"] = 1
     return [copies] * readers, told, counters
-
-
-def difference(before, after):
-    """The counters that went up, and by how much."""
-    return {name: after[name] - before[name] for name in after
-            if after[name] != before[name] and
-            name not in ("proto", "family", "name")}
 
 
 def send(families, readers):
@@ -70,7 +64,7 @@ def send(families, readers):
     return got
 
 
-tool.do("proto add 253", lab.right)
+tool.do("proto add 253 account exact", lab.right)
 CELLS = [(claim, verdict, unreach) for claim in ("none", "plain")
          for verdict in VERDICTS for unreach in UNREACHES]
 
@@ -83,15 +77,40 @@ def cell(claim, verdict, unreach):
     for readers in (0, 1, 2):
         raw, told, counters = expected(verdict, claim, unreach, readers)
         got = send((4, 6), readers)
-        after = tool.stats(253, lab.right)
+        after = check(253, lab.right)
         for family in (4, 6):
             tap.is_({"raw": got[family].raw, "icmp": got[family].icmp,
-                     **difference(before[family], after[family])},
+                     **went_up(before[family], after[family])},
                     {"raw": raw, "icmp": [UNREACH[family]] * told, **counters},
                     "%d raw sockets, IPv%d" % (readers, family))
-            tap.is_(sum(after[family][part] for part in PARTS),
-                    after[family]["seen"], "IPv%d: SEEN adds up" % family)
         before = after
+
+
+@tap.each(*((claim, readers) for claim in ("none", "plain")
+            for readers in (0, 2)))
+def unless_exact(claim, readers):
+    """What the kernel does itself is not known then, and not said to be 0."""
+    with managed(254, lab.right, "claim " + claim):
+        for family in (4, 6):
+            with Count(254, family, lab.right) as count, \
+                    Probe(lab.left, lab.right, 254, family,
+                          readers=readers) as probe:
+                probe.send()
+            counters = {"seen": 1, "all": 1}
+            if claim == "plain":
+                counters["claim_handled"] = 1
+            counters["end_handler" if claim == "plain" else
+                     "end_raw" if readers else "end_nobody"] = 1
+            if readers:
+                counters.update(raw_matched=readers, raw_unknown=readers)
+                counters.update(dict.fromkeys((
+                    "raw_copies", "raw_refused", "raw_policy", "raw_checksum",
+                    "raw_socket_filter", "raw_full", "raw_memory")))
+            elif claim == "none":
+                counters.update(unreach=1, unreach_unknown=1)
+                counters.update(dict.fromkeys((
+                    "unreach_sent", "unreach_limited", "unreach_silent")))
+            tap.is_(count.all, counters, "IPv%d" % family)
 
 
 @tap.each(*VERDICTS)
@@ -105,13 +124,14 @@ def by_a_rule(verdict):
         tool.do("rule add proto 253 pref %d src %s deliver %s" %
                 (family, prefix, verdict), lab.right)
         for src, rule in ((inside, verdict), (SOURCES[family][1][1], other)):
-            raw, told, counters = expected(rule, "plain", "auto", 1)
-            before = tool.stats(253, lab.right)[family]
-            with Probe(lab.left, lab.right, 253, family, readers=1,
-                       src=src) as probe:
+            raw, told, counters = expected(
+                rule, "plain", "auto", 1,
+                "end_rule" if rule == verdict else "end_proto")
+            with Count(253, family, lab.right) as count, \
+                    Probe(lab.left, lab.right, 253, family, readers=1,
+                          src=src) as probe:
                 got = probe.send()
-            tap.is_({"raw": got.raw, "icmp": got.icmp,
-                     **difference(before, tool.stats(253, lab.right)[family])},
+            tap.is_({"raw": got.raw, "icmp": got.icmp, **count.all},
                     {"raw": raw, "icmp": [UNREACH[family]] * told, **counters},
                     "IPv%d from %s: %s" % (family, src, rule))
     tool.do("rule flush proto 253", lab.right)
@@ -121,17 +141,18 @@ def by_a_rule(verdict):
 def a_socket_that_refuses_has_matched(family):
     """As in Linux: its filter rejects the packet, and the sender hears nothing."""
     tool.do("proto set 253 claim none deliver raw unreach auto", lab.right)
-    before = tool.stats(253, lab.right)[family]
     with sock.Reader(253, family, lab.right) as reader, \
             sock.Reader(253, family, lab.right) as willing:
         reader.filter(sock.REJECT)
-        with Probe(lab.left, lab.right, 253, family,
-                   readers=[reader, willing]) as probe:
+        with Count(253, family, lab.right) as count, \
+                Probe(lab.left, lab.right, 253, family,
+                      readers=[reader, willing]) as probe:
             got = probe.send()
         tap.is_((got.raw, got.icmp), ([0, 1], []), "only the other one")
-        tap.is_(difference(before, tool.stats(253, lab.right)[family]),
+        tap.is_(count.all,
                 {"seen": 1, "raw": 1, "raw_matched": 2, "raw_copies": 1,
-                 "raw_refused": 1}, "counted as refused")
+                 "raw_refused": 1, "raw_socket_filter": 1, "end_raw": 1},
+                "counted as refused by its filter")
 
 
 @tap.case

@@ -135,9 +135,11 @@ def protocols_add_get_set_del():
             "that has a generation, too")
     tap.is_(ynl.do("proto-add", {"proto": {
         "number": 253, "families": ["ipv4", "ipv6"], "claim": "plain",
-        "deliver": "raw", "unreach": "never"}}), None, "add")
+        "deliver": "raw", "unreach": "never", "account": "exact"}}), None,
+        "add")
     whole = {"number": 253, "families": {"ipv4", "ipv6"}, "claim": "plain",
-             "deliver": "raw", "unreach": "never", "rules": 0}
+             "deliver": "raw", "unreach": "never", "account": "exact",
+             "rules": 0}
     answer = ynl.do("proto-get", {"proto": {"number": 253}})
     proto, = answer["proto"]
     stats = proto.pop("stats")
@@ -152,7 +154,8 @@ def protocols_add_get_set_del():
             None, "add another one, of one family")
     tap.is_(protocols(), [
         {"number": 47, "families": {"ipv4"}, "claim": "none", "deliver": "all",
-         "unreach": "auto", "rules": 0}, whole], "dump, and defaults")
+         "unreach": "auto", "account": "match", "rules": 0}, whole],
+            "dump, and defaults")
     tap.is_(ynl.do("proto-set", {"proto": {"number": 253, "deliver": "kernel",
                                            "unreach": "always"}}), None, "set")
     tap.is_(protocols()[-1], {**whole, "deliver": "kernel",
@@ -316,7 +319,8 @@ def notifications():
             continue
         if space == "proto":
             tap.is_(set(body), {"number", "families", "claim", "deliver",
-                                "unreach", "rules"}, f"{command}: attributes")
+                                "unreach", "account", "rules"},
+                    f"{command}: attributes")
         else:
             tap.is_(set(body), {"proto", "hook", "pref", "handle", "verdict"},
                     f"{command}: attributes")

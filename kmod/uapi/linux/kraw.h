@@ -36,6 +36,8 @@
  *		KRAW_PROTO_A_ONE_REUSEPORT flag; only with verdict one: chooses among
  *					the sockets with SO_REUSEPORT, the others get
  *					their copies
+ *		KRAW_PROTO_A_ACCOUNT	u8, enum kraw_account; default match;
+ *					-EOPNOTSUPP: this kernel cannot say more
  *	KRAW_A_GENERATION		u32, optional
  *
  * KRAW_CMD_PROTO_SET			change what is named, keep the rest; -ENOENT
@@ -53,7 +55,8 @@
  *    answer (one message a protocol), and the notification of ADD, SET, DEL:
  *	KRAW_A_GENERATION		u32, of the configuration described
  *	KRAW_A_PROTO nest
- *		KRAW_PROTO_A_NUMBER, _FAMILIES, _CLAIM, _DELIVER, _UNREACH, _ONE_*
+ *		KRAW_PROTO_A_NUMBER, _FAMILIES, _CLAIM, _DELIVER, _UNREACH, _ONE_*,
+ *		_ACCOUNT
  *		KRAW_PROTO_A_RULES	u32, number of its rules
  *		KRAW_PROTO_A_STATS nest	once for each managed family (answers only)
  *			KRAW_STATS_A_FAMILY	u8, one bit KRAW_FAMILY_*
@@ -321,6 +324,7 @@ enum kraw_proto_attr {
 	KRAW_PROTO_A_STATS,	/* nest of enum kraw_stats_attr */
 	KRAW_PROTO_A_ONE_BY,	/* u8, enum kraw_one_by */
 	KRAW_PROTO_A_ONE_REUSEPORT, /* flag */
+	KRAW_PROTO_A_ACCOUNT,	/* u8, enum kraw_account */
 
 	__KRAW_PROTO_A_MAX,
 	KRAW_PROTO_A_MAX = __KRAW_PROTO_A_MAX - 1
@@ -376,6 +380,18 @@ enum kraw_unreach {
 
 	__KRAW_UNREACH_MAX,
 	KRAW_UNREACH_MAX = __KRAW_UNREACH_MAX - 1
+};
+
+/*
+ * How closely the counters follow what the kernel does itself: all that comes of
+ * verdict all, and why a raw socket refused a copy.
+ */
+enum kraw_account {
+	KRAW_ACCOUNT_MATCH,	/* by the sockets that match: the rest is unknown */
+	KRAW_ACCOUNT_EXACT,	/* by what the kernel did with each copy */
+
+	__KRAW_ACCOUNT_MAX,
+	KRAW_ACCOUNT_MAX = __KRAW_ACCOUNT_MAX - 1
 };
 
 enum kraw_hook {
@@ -436,19 +452,35 @@ enum kraw_rule_attr {
 #define KRAW_DSCP_MAX	63
 
 /*
- * Counters of one protocol in one family, u64 packets each, since the protocol
- * is managed. What came:
+ * Counters of one protocol in one family, u64 each, since the protocol is
+ * managed. Of packets that came, each is in one of
  *	SEEN = ALL + RAW + KERNEL + ONE + NONE + REJECT + PASSED
+ * by its verdict, and by where it ended in one of
+ *	SEEN = END_HANDLER + END_RAW + END_NOBODY + END_POLICY + END_DISCARD +
+ *	       END_RULE + END_LIMIT + END_PROTO + END_UNKNOWN + PASSED
  * and what raw sockets here sent:
  *	OUTPUT = ALLOW + DENY
  * A packet that passes and comes back (IPsec in transport mode does that) is
  * counted each time.
- * RAW_MATCHED sums up the matching raw sockets of packets with verdict raw, and
- * RAW_MATCHED = RAW_COPIES + RAW_FILTERED + RAW_REFUSED. Of a packet with verdict
- * one the socket that is chosen counts alone, with what became of the packet; if
- * all that match are out of the question by ICMP_FILTER or membership, one of them
- * as FILTERED. Those that get copies beside a group count as with verdict raw.
- * HANDLER_* are counted by kraw's handler, so only for a claimed protocol.
+ *
+ * Raw sockets that matched, summed up over the packets with verdict all, raw or
+ * one, each with what became of its copy:
+ *	RAW_MATCHED = RAW_COPIES + RAW_FILTERED + RAW_REFUSED + RAW_UNKNOWN
+ *	RAW_REFUSED = RAW_POLICY + RAW_CHECKSUM + RAW_SOCKET_FILTER + RAW_FULL +
+ *		      RAW_MEMORY + RAW_REFUSED_UNKNOWN
+ * Of a packet with verdict one the socket that is chosen counts alone, with what
+ * became of the packet; if all that match are out of the question by ICMP_FILTER
+ * or membership, one of them as FILTERED. Those that get copies beside a group
+ * count as with verdict raw.
+ *
+ * ICMP errors asked of the kernel's sender, by kraw or by the kernel itself:
+ *	UNREACH = UNREACH_SENT + UNREACH_LIMITED + UNREACH_SILENT +
+ *		  UNREACH_UNKNOWN
+ *
+ * Of what is counted in an _UNKNOWN, kraw has not seen which of the others it
+ * is: these are lower bounds then. With KRAW_ACCOUNT_EXACT it stays 0, but for
+ * END_UNKNOWN of a packet that another netfilter hook queued or took behind this
+ * one.
  */
 enum kraw_stats_attr {
 	KRAW_STATS_A_UNSPEC,
@@ -460,7 +492,7 @@ enum kraw_stats_attr {
 	KRAW_STATS_A_NONE,
 	KRAW_STATS_A_REJECT,
 	KRAW_STATS_A_PASSED,		/* left to the kernel: IPsec before it */
-	KRAW_STATS_A_RAW_MATCHED,	/* verdicts raw, one: sockets, see above */
+	KRAW_STATS_A_RAW_MATCHED,	/* raw sockets, see above */
 	KRAW_STATS_A_RAW_COPIES,	/* of these: got their copy */
 	KRAW_STATS_A_RAW_FILTERED,	/* refused by ICMP_FILTER or membership */
 	KRAW_STATS_A_RAW_REFUSED,	/* refused: policy, filter, queue, memory */
@@ -478,6 +510,28 @@ enum kraw_stats_attr {
 	KRAW_STATS_A_OUTPUT,		/* came to its rules of hook output */
 	KRAW_STATS_A_ALLOW,		/* by verdict ... */
 	KRAW_STATS_A_DENY,
+	KRAW_STATS_A_END_HANDLER,	/* ended: a handler of the kernel had it */
+	KRAW_STATS_A_END_RAW,		/* no handler, raw sockets matched */
+	KRAW_STATS_A_END_NOBODY,	/* neither: nobody had it */
+	KRAW_STATS_A_END_POLICY,	/* IPsec policy forbade it */
+	KRAW_STATS_A_END_DISCARD,	/* the kernel would not have it delivered */
+	KRAW_STATS_A_END_RULE,		/* dropped by the verdict of a rule */
+	KRAW_STATS_A_END_LIMIT,		/* dropped; a rule over its limit was not asked */
+	KRAW_STATS_A_END_PROTO,		/* dropped by the protocol's own verdict */
+	KRAW_STATS_A_END_UNKNOWN,	/* one of the above */
+	KRAW_STATS_A_RAW_UNKNOWN,	/* got their copy or refused it */
+	KRAW_STATS_A_RAW_POLICY,	/* refused by IPsec policy */
+	KRAW_STATS_A_RAW_CHECKSUM,	/* refused: wrong checksum (IPV6_CHECKSUM) */
+	KRAW_STATS_A_RAW_SOCKET_FILTER,	/* refused by the socket's filter, or that of
+					 * its control group, or an LSM
+					 */
+	KRAW_STATS_A_RAW_FULL,		/* refused: its receive queue was full */
+	KRAW_STATS_A_RAW_MEMORY,	/* no memory for a copy */
+	KRAW_STATS_A_RAW_REFUSED_UNKNOWN, /* refused by a filter or a full queue */
+	KRAW_STATS_A_UNREACH_SENT,	/* ICMP errors that left */
+	KRAW_STATS_A_UNREACH_LIMITED,	/* the rate limit was against it */
+	KRAW_STATS_A_UNREACH_SILENT,	/* Linux does not answer such a packet */
+	KRAW_STATS_A_UNREACH_UNKNOWN,	/* one of these */
 
 	__KRAW_STATS_A_MAX,
 	KRAW_STATS_A_MAX = __KRAW_STATS_A_MAX - 1

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Counting what becomes of packets.
+ *
+ * With every verdict but all kraw carries it out and knows. With verdict all the
+ * kernel delivers, and there are two ways to know, see enum kraw_account:
+ *
+ * match: before the packet passes on, the raw sockets that match are counted, by
+ * the walk that delivers with the other verdicts. What their filters and queues
+ * say, and what IPsec policy says where there is any, is unknown.
+ *
+ * exact: the hook does not return the packet but calls what would be called
+ * next, the hooks behind it and then the kernel's delivery; all that happens in
+ * between on this CPU, with bottom halves off, happens to this packet. Copies
+ * that are dropped are watched (watch.c), the kernel's own counters tell of
+ * ICMP errors and of packets that nobody received.
+ *
+ * Each packet is counted once by where it ended, in the function that has
+ * counted it as seen, whatever changes meanwhile: so the sum is always right.
+ */
+#include "account.h"
+
+#include <linux/minmax.h>
+#include <linux/netfilter.h>
+#include <linux/rcupdate.h>
+#include <linux/skbuff.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
+#include <net/xfrm.h>
+#include "deliver.h"
+#include "proto.h"
+#include "rawsock.h"
+#include "slot.h"
+#include "stats.h"
+#include "unreach.h"
+#include "watch.h"
+#include "uapi/linux/kraw.h"
+
+/**
+ * struct outlook - what can be told of a packet before the kernel delivers it
+ * @raw:	the raw sockets that match, without what becomes of their copies
+ * @handler:	bits KRAW_HANDLER_* of the kernel's handler
+ * @handled:	there is one, for this namespace
+ * @policy:	IPsec policy may refuse it
+ */
+struct outlook {
+	struct kraw_rawsock_count raw;
+	u32 handler;
+	bool handled;
+	bool policy;
+};
+
+/**
+ * kraw_account_raw - count what became of a packet at raw sockets
+ * @proto:	its protocol
+ * @family:	its family
+ * @count:	all of it
+ */
+void kraw_account_raw(const struct kraw_proto *proto, enum kraw_family family,
+		      const struct kraw_rawsock_count *count)
+{
+	const struct kraw_stats *stats = proto->stats;
+	u32 refused = 0;
+	int i;
+
+	if (!count->matched)
+		return;
+	kraw_stats_add(stats, family, KRAW_STATS_A_RAW_MATCHED, count->matched);
+	kraw_stats_add(stats, family, KRAW_STATS_A_RAW_COPIES, count->copies);
+	kraw_stats_add(stats, family, KRAW_STATS_A_RAW_FILTERED,
+		       count->filtered);
+	for (i = 0; i < KRAW_REFUSALS; i++) {
+		refused += count->refused[i];
+		if (count->refused[i])
+			kraw_stats_add(stats, family, KRAW_STATS_A_RAW_POLICY + i,
+				       count->refused[i]);
+	}
+	kraw_stats_add(stats, family, KRAW_STATS_A_RAW_REFUSED, refused);
+}
+
+/* As the policy check begins: with nothing to ask it says yes. */
+static bool policy_asked(struct net *net, enum kraw_family family,
+			 struct sk_buff *skb)
+{
+	return !__xfrm_check_nopolicy(net, skb, XFRM_POLICY_IN) &&
+	       !__xfrm_check_dev_nopolicy(skb, XFRM_POLICY_IN,
+					  family == KRAW_IPV4 ? AF_INET :
+								AF_INET6);
+}
+
+static void look(struct net *net, const struct kraw_proto *proto,
+		 enum kraw_family family, struct sk_buff *skb,
+		 struct outlook *out)
+{
+	*out = (struct outlook) {};
+	kraw_rawsock_ask(net, family, skb, proto->number, &out->raw);
+	out->handler = kraw_slot_flags(proto->number, family);
+	out->handled = kraw_slot_handled(proto->number, family,
+					 kraw_proto_slots(proto) & BIT(family));
+	out->policy = policy_asked(net, family, skb);
+}
+
+/* Before a handler of the upper layer the kernel asks for membership. */
+static bool membership_asked(enum kraw_family family, const struct sk_buff *skb,
+			     const struct outlook *out)
+{
+	return family == KRAW_IPV6 && out->handler & KRAW_HANDLER_FINAL &&
+	       ipv6_addr_is_multicast(&ipv6_hdr(skb)->daddr);
+}
+
+static enum kraw_stats_attr forecast(struct net *net,
+				     const struct kraw_proto *proto,
+				     enum kraw_family family,
+				     struct sk_buff *skb,
+				     const struct outlook *out)
+{
+	bool policy = out->policy;
+
+	if (out->handled) {
+		/* A claim's handler asks for itself. */
+		if (out->handler & KRAW_HANDLER_NO_POLICY &&
+		    !(out->handler & KRAW_HANDLER_KRAW))
+			policy = false;
+		if (policy)
+			return KRAW_STATS_A_END_UNKNOWN;
+		if (membership_asked(family, skb, out) &&
+		    kraw_deliver_final6(net, skb, proto->number))
+			return KRAW_STATS_A_END_DISCARD;
+		return KRAW_STATS_A_END_HANDLER;
+	}
+	if (out->raw.matched)
+		return KRAW_STATS_A_END_RAW;
+	return policy ? KRAW_STATS_A_END_UNKNOWN : KRAW_STATS_A_END_NOBODY;
+}
+
+static unsigned int match(struct net *net, const struct kraw_proto *proto,
+			  enum kraw_family family, struct sk_buff *skb,
+			  const struct outlook *out)
+{
+	enum kraw_stats_attr end = forecast(net, proto, family, skb, out);
+	const struct kraw_rawsock_count *raw = &out->raw;
+
+	kraw_account_raw(proto, family, raw);
+	if (raw->matched != raw->filtered)
+		kraw_stats_add(proto->stats, family, KRAW_STATS_A_RAW_UNKNOWN,
+			       raw->matched - raw->filtered);
+	if (end == KRAW_STATS_A_END_NOBODY) {
+		kraw_stats_inc(proto->stats, family, KRAW_STATS_A_UNREACH);
+		kraw_stats_inc(proto->stats, family,
+			       KRAW_STATS_A_UNREACH_UNKNOWN);
+	}
+	kraw_stats_inc(proto->stats, family, end);
+	return NF_ACCEPT;
+}
+
+/*
+ * The hooks of LOCAL_IN, and which of them comes behind ours; if ours is not
+ * there, because it is being unregistered, NULL.
+ */
+static const struct nf_hook_entries *hooks_behind(struct net *net,
+						  enum kraw_family family,
+						  unsigned int *next)
+{
+	const struct kraw_net *kn = kraw_net(net);
+	const struct nf_hook_entries *hooks;
+	unsigned int i;
+
+	hooks = family == KRAW_IPV4 ?
+		rcu_dereference(net->nf.hooks_ipv4[NF_INET_LOCAL_IN]) :
+		rcu_dereference(net->nf.hooks_ipv6[NF_INET_LOCAL_IN]);
+	if (!hooks)
+		return NULL;
+	for (i = hooks->num_hook_entries; i--;) {
+		if (hooks->hooks[i].hook == kn->input.ops[family].hook) {
+			*next = i + 1;
+			return hooks;
+		}
+	}
+	return NULL;
+}
+
+static u64 unknown_protos(struct net *net, enum kraw_family family)
+{
+	return family == KRAW_IPV4 ?
+	       this_cpu_read(net->mib.ip_statistics->mibs[IPSTATS_MIB_INUNKNOWNPROTOS]) :
+	       this_cpu_read(net->mib.ipv6_statistics->mibs[IPSTATS_MIB_INUNKNOWNPROTOS]);
+}
+
+/* Lets the kernel deliver, and counts what it did. Consumes the packet. */
+static enum kraw_stats_attr deliver(const struct kraw_proto *proto,
+				    enum kraw_family family,
+				    struct sk_buff *skb,
+				    const struct nf_hook_state *state,
+				    struct outlook *out)
+{
+	struct kraw_rawsock_count *raw = &out->raw;
+	struct net *net = state->net;
+	struct kraw_icmp_seen icmp;
+	struct kraw_watch watch;
+	u64 unknown, claimed;
+	u32 refused = 0;
+	int i;
+
+	unknown = unknown_protos(net, family);
+	claimed = kraw_stats_here(proto->stats, family,
+				  KRAW_STATS_A_CLAIM_HANDLED);
+	kraw_unreach_look(net, family, &icmp);
+	kraw_watch_begin(&watch, skb);
+	state->okfn(net, state->sk, skb);
+	kraw_watch_end(&watch);
+
+	for (i = 0; i < KRAW_REFUSALS; i++) {
+		raw->refused[i] = watch.refused[i];
+		refused += watch.refused[i];
+	}
+	/* A socket may have been opened since it was asked. */
+	raw->matched = max(raw->matched, raw->filtered + refused);
+	raw->copies = raw->matched - raw->filtered - refused;
+	kraw_account_raw(proto, family, raw);
+
+	if (out->handled) {
+		if (watch.policy)
+			return KRAW_STATS_A_END_POLICY;
+		if (watch.discarded)
+			return KRAW_STATS_A_END_DISCARD;
+		/* A claim's handler asks the policy by itself. */
+		if (out->handler & KRAW_HANDLER_KRAW &&
+		    claimed == kraw_stats_here(proto->stats, family,
+					       KRAW_STATS_A_CLAIM_HANDLED))
+			return KRAW_STATS_A_END_POLICY;
+		return KRAW_STATS_A_END_HANDLER;
+	}
+	if (raw->matched)
+		return KRAW_STATS_A_END_RAW;
+	if (unknown == unknown_protos(net, family))
+		return KRAW_STATS_A_END_POLICY;
+	kraw_unreach_count(net, proto, family, &icmp);
+	return KRAW_STATS_A_END_NOBODY;
+}
+
+static unsigned int exact(const struct kraw_proto *proto,
+			  enum kraw_family family, struct sk_buff *skb,
+			  const struct nf_hook_state *state,
+			  struct outlook *out)
+{
+	const struct nf_hook_entries *hooks;
+	enum kraw_stats_attr end;
+	unsigned int next;
+	int ret = 1;
+
+	hooks = hooks_behind(state->net, family, &next);
+	/* Headers that the kernel would have to move first: copies would be. */
+	if (!hooks || !pskb_may_pull(skb, skb_transport_offset(skb)))
+		return match(state->net, proto, family, skb, out);
+	/* A handler and nothing to stop the packet: it can as well pass on. */
+	if (next == hooks->num_hook_entries && out->handled && !out->policy &&
+	    out->raw.matched == out->raw.filtered &&
+	    !membership_asked(family, skb, out)) {
+		kraw_account_raw(proto, family, &out->raw);
+		kraw_stats_inc(proto->stats, family, KRAW_STATS_A_END_HANDLER);
+		return NF_ACCEPT;
+	}
+	if (next < hooks->num_hook_entries) {
+		struct nf_hook_state behind = *state;
+
+		ret = nf_hook_slow(skb, &behind, hooks, next);
+	}
+	if (ret == 1)
+		end = deliver(proto, family, skb, state, out);
+	else if (ret)
+		end = KRAW_STATS_A_END_DISCARD;
+	else
+		end = KRAW_STATS_A_END_UNKNOWN;	/* queued, or stolen */
+	kraw_stats_inc(proto->stats, family, end);
+	return NF_STOLEN;
+}
+
+/**
+ * kraw_account_all - verdict all: let the kernel deliver, and count it
+ * @proto:	the packet's protocol, managed
+ * @family:	the packet's
+ * @skb:	data at the IP header, the transport header set
+ * @state:	of the input hook
+ *
+ * Only "unreach" may have a word in it. Context: RCU read side, bottom halves
+ * off. Returns a netfilter verdict: after NF_STOLEN the packet is consumed.
+ */
+unsigned int kraw_account_all(const struct kraw_proto *proto,
+			      enum kraw_family family, struct sk_buff *skb,
+			      const struct nf_hook_state *state)
+{
+	struct net *net = state->net;
+	struct outlook out;
+
+	look(net, proto, family, skb, &out);
+	/* A claim's handler answers for itself. */
+	if (!out.handled && out.raw.matched &&
+	    kraw_unreach_wanted(proto->unreach, true) &&
+	    kraw_unreach_policy(family, skb))
+		kraw_unreach_answer(proto, family, skb);
+	if (!out.handled && !out.raw.matched &&
+	    !kraw_unreach_wanted(proto->unreach, false)) {
+		kraw_deliver_unwanted(proto, family, skb);
+		return NF_STOLEN;
+	}
+	/* If none matched, the kernel answers. */
+	if (proto->account == KRAW_ACCOUNT_EXACT)
+		return exact(proto, family, skb, state, &out);
+	return match(net, proto, family, skb, &out);
+}

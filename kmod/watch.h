@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Watching what the kernel does with a packet, for "account exact". */
+#ifndef _KRAW_WATCH_H
+#define _KRAW_WATCH_H
+
+#include <linux/types.h>
+
+struct sk_buff;
+
+/* Why a raw socket refused a copy, in the order of KRAW_STATS_A_RAW_POLICY ... */
+enum kraw_refusal {
+	KRAW_REFUSAL_POLICY,
+	KRAW_REFUSAL_CHECKSUM,
+	KRAW_REFUSAL_FILTER,
+	KRAW_REFUSAL_FULL,
+	KRAW_REFUSAL_MEMORY,
+	KRAW_REFUSAL_UNKNOWN,	/* filter or full */
+	KRAW_REFUSALS
+};
+
+/**
+ * struct kraw_watch - a packet that is watched on this CPU
+ * @outer:	what was watched before, and will be again
+ * @skb:	the packet; its copies share its data
+ * @head:	of that data
+ * @full:	the last one of them that met a full queue
+ * @refused:	copies that raw sockets refused, by enum kraw_refusal
+ * @policy:	the packet itself was refused by IPsec policy
+ * @discarded:	it was discarded on its way to a handler, for another reason
+ */
+struct kraw_watch {
+	struct kraw_watch *outer;
+	const struct sk_buff *skb;
+	const unsigned char *head;
+	const struct sk_buff *full;
+	u32 refused[KRAW_REFUSALS];
+	bool policy;
+	bool discarded;
+};
+
+void kraw_watch_begin(struct kraw_watch *watch, const struct sk_buff *skb);
+void kraw_watch_end(const struct kraw_watch *watch);
+
+int kraw_watch_get(void);
+void kraw_watch_put(void);
+void kraw_watch_exit(void);
+
+#endif /* _KRAW_WATCH_H */
