@@ -2,6 +2,7 @@
 /* A match: from the attributes of a rule and back. */
 #include "match.h"
 
+#include <linux/filter.h>
 #include <linux/netdevice.h>
 #include <linux/netlink.h>
 #include <linux/string.h>
@@ -247,6 +248,39 @@ int kraw_match_parse(struct net *net, struct kraw_match *match, u8 hook,
 		return err;
 	err = mark_parse(match, tb, extack);
 	return err ?: sender_parse(match, hook, tb, extack);
+}
+
+/**
+ * kraw_match_parse_bpf - read the BPF program of a match
+ * @match:	result; unused before
+ * @nla:	array of struct sock_filter
+ * @extack:	gets the reason of a refusal
+ *
+ * Returns 0, -EINVAL or -ENOMEM. The program is destroyed after a grace period.
+ */
+int kraw_match_parse_bpf(struct kraw_match *match, const struct nlattr *nla,
+			 struct netlink_ext_ack *extack)
+{
+	struct sock_fprog_kern fprog = {
+		.filter = nla_data(nla),
+		.len = nla_len(nla) / sizeof(struct sock_filter),
+	};
+	int err;
+
+	if (!nla_len(nla) || nla_len(nla) % sizeof(struct sock_filter)) {
+		NL_SET_ERR_MSG_ATTR(extack, nla,
+				    "the program is not a number of BPF instructions");
+		return -EINVAL;
+	}
+	err = bpf_prog_create(&match->prog, &fprog);
+	if (err) {
+		match->prog = NULL;
+		NL_SET_ERR_MSG_ATTR(extack, nla,
+				    "the kernel refuses this BPF program");
+		return err;
+	}
+	match->fields |= KRAW_FIELD_BPF;
+	return 0;
 }
 
 static int prefix_fill(struct sk_buff *msg, const struct kraw_match *match,

@@ -153,7 +153,6 @@ static int bpf_parse(struct kraw_rule *rule, struct nlattr **tb,
 {
 	const struct nlattr *nla = tb[KRAW_RULE_A_BPF];
 	const struct nlattr *expr = tb[KRAW_RULE_A_EXPR];
-	struct sock_fprog_kern fprog;
 	int err;
 
 	if (!nla) {
@@ -163,26 +162,14 @@ static int bpf_parse(struct kraw_rule *rule, struct nlattr **tb,
 				    "an expression needs its program");
 		return -EINVAL;
 	}
-	if (!nla_len(nla) || nla_len(nla) % sizeof(struct sock_filter)) {
-		NL_SET_ERR_MSG_ATTR(extack, nla,
-				    "the program is not a number of BPF instructions");
-		return -EINVAL;
-	}
+	err = kraw_match_parse_bpf(&rule->match, nla, extack);
+	if (err)
+		return err;
 	rule->insns_len = nla_len(nla);
 	rule->insns = kvmalloc(rule->insns_len, GFP_KERNEL_ACCOUNT);
 	if (!rule->insns)
 		return -ENOMEM;
 	nla_memcpy(rule->insns, nla, rule->insns_len);
-	fprog.filter = rule->insns;
-	fprog.len = rule->insns_len / sizeof(struct sock_filter);
-	err = bpf_prog_create(&rule->match.prog, &fprog);
-	if (err) {
-		rule->match.prog = NULL;
-		NL_SET_ERR_MSG_ATTR(extack, nla,
-				    "the kernel refuses this BPF program");
-		return err;
-	}
-	rule->match.fields |= KRAW_FIELD_BPF;
 	if (expr) {
 		rule->expr = nla_strdup(expr, GFP_KERNEL_ACCOUNT);
 		if (!rule->expr)
