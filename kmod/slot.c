@@ -108,6 +108,31 @@ u32 kraw_slot_flags(u8 number, enum kraw_family family)
 }
 
 /**
+ * kraw_slot_name - name a handler and its module
+ * @function:	the handler; its module cannot go meanwhile (RCU read side)
+ * @handler:	result: @symbol and @module
+ */
+void kraw_slot_name(const void *function, struct kraw_handler *handler)
+{
+	char *module;
+
+	if (IS_ENABLED(CONFIG_KALLSYMS))
+		snprintf(handler->symbol, sizeof(handler->symbol), "%ps",
+			 function);
+	else	/* %ps would show an address */
+		strscpy(handler->symbol, "unknown", sizeof(handler->symbol));
+
+	/* "symbol [module]" */
+	handler->module[0] = '\0';
+	module = strstr(handler->symbol, " [");
+	if (module) {
+		*module = '\0';
+		strscpy(handler->module, module + 2, sizeof(handler->module));
+		handler->module[strcspn(handler->module, " ]")] = '\0';
+	}
+}
+
+/**
  * kraw_slot_handler - describe the kernel's handler of a protocol
  * @number:	protocol number
  * @family:	in this family
@@ -119,7 +144,6 @@ bool kraw_slot_handler(u8 number, enum kraw_family family,
 		       struct kraw_handler *handler)
 {
 	const void *function;
-	char *module;
 
 	/*
 	 * The tables hold no reference to a handler's module, but deleting an
@@ -127,21 +151,8 @@ bool kraw_slot_handler(u8 number, enum kraw_family family,
 	 */
 	rcu_read_lock();
 	function = entry(number, family, &handler->flags);
-	if (function && IS_ENABLED(CONFIG_KALLSYMS))
-		snprintf(handler->symbol, sizeof(handler->symbol), "%ps",
-			 function);
-	else	/* %ps would show an address */
-		strscpy(handler->symbol, "unknown", sizeof(handler->symbol));
+	kraw_slot_name(function, handler);
 	rcu_read_unlock();
-
-	/* "symbol [module]" */
-	handler->module[0] = '\0';
-	module = strstr(handler->symbol, " [");
-	if (module) {
-		*module = '\0';
-		strscpy(handler->module, module + 2, sizeof(handler->module));
-		handler->module[strcspn(handler->module, " ]")] = '\0';
-	}
 	return function;
 }
 

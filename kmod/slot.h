@@ -25,6 +25,7 @@ int kraw_slot_check(u8 number, u8 families, struct netlink_ext_ack *extack);
 int kraw_slot_get(u8 number, u8 families, struct netlink_ext_ack *extack);
 void kraw_slot_put(u8 number, u8 families);
 bool kraw_slot_held(u8 number, enum kraw_family family);
+void kraw_slot_name(const void *function, struct kraw_handler *handler);
 bool kraw_slot_handler(u8 number, enum kraw_family family,
 		       struct kraw_handler *handler);
 u32 kraw_slot_flags(u8 number, enum kraw_family family);
