@@ -271,6 +271,13 @@ static bool fits(const struct kraw_match *m, const struct kraw_packet *p)
 	       bpf_prog_run_save_cb(m->prog, (struct sk_buff *)p->skb);
 }
 
+/* Whether a packet, with all that is asked for, fits one match alone. */
+bool kraw_classifier_fits(const struct kraw_match *match,
+			  const struct kraw_packet *packet)
+{
+	return fits(match, packet);
+}
+
 /* The best rank of a bucket that fits, from @from on and below @end, or @end. */
 static u32 search(const struct kraw_classifier *classifier,
 		  const struct table *table, u32 hash, u32 from, u32 end,

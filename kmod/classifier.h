@@ -146,6 +146,8 @@ struct kraw_classifier *
 kraw_classifier_build(const struct kraw_match *const *matches, u32 count);
 void kraw_classifier_free(struct kraw_classifier *classifier);
 u16 kraw_classifier_fields(const struct kraw_classifier *classifier);
+bool kraw_classifier_fits(const struct kraw_match *match,
+			  const struct kraw_packet *packet);
 u32 kraw_classifier_lookup(const struct kraw_classifier *classifier,
 			   const struct kraw_packet *packet, u32 from);
 u32 kraw_classifier_walk(const struct kraw_classifier *classifier,

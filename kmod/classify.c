@@ -8,7 +8,6 @@
 #include "rule.h"
 #include "ruleset.h"
 #include "stats.h"
-#include "trace.h"
 #include "uapi/linux/kraw.h"
 
 /**
@@ -39,8 +38,6 @@ const struct kraw_rule *kraw_classify(struct net *net,
 		rule = rules->rules[i];
 		if (likely(!rule->limit) || kraw_limit_pass(rule->limit)) {
 			kraw_rule_count(rule, packet->len);
-			if (unlikely(rule->trace))
-				trace_kraw_packet(net, rule, packet);
 			return rule;
 		}
 		kraw_stats_inc(proto->stats, packet->family,

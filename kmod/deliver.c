@@ -25,6 +25,7 @@
 #include "one.h"
 #include "proto.h"
 #include "rawsock.h"
+#include "record.h"
 #include "slot.h"
 #include "stats.h"
 #include "unreach.h"
@@ -211,6 +212,8 @@ static void kernel4(struct net *net, const struct kraw_proto *proto,
 			break;
 		if (!handler->no_policy) {
 			if (!xfrm4_policy_check(NULL, XFRM_POLICY_IN, skb)) {
+				kraw_record_handler(handler->handler,
+						    KRAW_SOCKET_RESULT_POLICY);
 				kfree_skb_reason(skb,
 						 SKB_DROP_REASON_XFRM_POLICY);
 				if (first)
@@ -220,6 +223,7 @@ static void kernel4(struct net *net, const struct kraw_proto *proto,
 			}
 			nf_reset_ct(skb);
 		}
+		kraw_record_handler(handler->handler, KRAW_SOCKET_RESULT_COPY);
 		if (first)
 			kraw_stats_inc(proto->stats, KRAW_IPV4,
 				       KRAW_STATS_A_KERNEL_HANDLED);
@@ -347,16 +351,22 @@ static void kernel6(struct net *net, const struct kraw_proto *proto,
 			skb_postpull_rcsum(skb, skb_network_header(skb),
 					   skb_network_header_len(skb));
 			reason = kraw_deliver_final6(net, skb, nexthdr);
-			if (reason)
+			if (reason) {
+				kraw_record_handler(handler->handler,
+						    KRAW_SOCKET_RESULT_MEMBER);
 				goto discard;
+			}
 		}
 		if (!(handler->flags & INET6_PROTO_NOPOLICY)) {
 			if (!xfrm6_policy_check(NULL, XFRM_POLICY_IN, skb)) {
+				kraw_record_handler(handler->handler,
+						    KRAW_SOCKET_RESULT_POLICY);
 				reason = SKB_DROP_REASON_XFRM_POLICY;
 				goto discard;
 			}
 			nf_reset_ct(skb);
 		}
+		kraw_record_handler(handler->handler, KRAW_SOCKET_RESULT_COPY);
 		if (first)
 			kraw_stats_inc(proto->stats, KRAW_IPV6,
 				       KRAW_STATS_A_KERNEL_HANDLED);

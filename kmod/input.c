@@ -24,6 +24,7 @@
 #include "mirror.h"
 #include "packet.h"
 #include "proto.h"
+#include "record.h"
 #include "rule.h"
 #include "ruleset.h"
 #include "stats.h"
@@ -38,12 +39,15 @@ static void mirror(struct net *net, const struct kraw_proto *proto,
 		       KRAW_STATS_A_MIRRORED : KRAW_STATS_A_MIRROR_FAILED);
 }
 
-/* The decision, and where the packet ends if that is to drop it. */
-static const struct kraw_decision *classify(struct net *net,
-					    const struct kraw_proto *proto,
-					    enum kraw_family family,
-					    struct sk_buff *skb,
-					    enum kraw_stats_attr *dropped)
+/*
+ * The rule that decides, NULL: the protocol does; and where the packet ends if
+ * that is to drop it.
+ */
+static const struct kraw_rule *classify(struct net *net,
+					const struct kraw_proto *proto,
+					enum kraw_family family,
+					struct sk_buff *skb,
+					enum kraw_stats_attr *dropped)
 {
 	const struct kraw_ruleset *rules;
 	const struct kraw_rule *rule;
@@ -54,7 +58,7 @@ static const struct kraw_decision *classify(struct net *net,
 	*dropped = KRAW_STATS_A_END_PROTO;
 	rules = kraw_proto_rules(proto, KRAW_HOOK_INPUT);
 	if (!rules)
-		return &proto->deliver;
+		return NULL;
 	fields = kraw_ruleset_fields(rules);
 	kraw_packet_read(&packet, family, skb, fields);
 	if (fields & KRAW_FIELD_DEV)
@@ -64,11 +68,58 @@ static const struct kraw_decision *classify(struct net *net,
 		*dropped = KRAW_STATS_A_END_LIMIT;
 	else if (rule)
 		*dropped = KRAW_STATS_A_END_RULE;
-	if (!rule)
-		return &proto->deliver;
-	if (unlikely(rule->mirror))
+	if (rule && unlikely(rule->mirror))
 		mirror(net, proto, rule, family, skb);
-	return &rule->decision;
+	return rule;
+}
+
+/* Begins the record of a packet. Without a verdict it is left to the kernel. */
+static void record_begin(struct kraw_record *record, struct net *net,
+			 const struct kraw_proto *proto,
+			 const struct kraw_rule *rule, u8 verdict,
+			 enum kraw_family family, struct sk_buff *skb)
+{
+	const struct kraw_record_about about = {
+		.net = net, .proto = proto, .rule = rule,
+		.number = proto->number, .hook = KRAW_HOOK_INPUT,
+		.verdict = verdict,
+	};
+	struct kraw_packet packet;
+
+	kraw_packet_read(&packet, family, skb,
+			 KRAW_FIELD_TYPE | KRAW_FIELD_FRAGMENT);
+	kraw_packet_devices(&packet, net);
+	kraw_record_begin(record, &about, &packet);
+}
+
+/* As kraw_deliver(), and tells of it. */
+static noinline unsigned int deliver_recorded(const struct kraw_proto *proto,
+					      const struct kraw_rule *rule,
+					      const struct kraw_decision *decision,
+					      enum kraw_stats_attr dropped,
+					      enum kraw_family family,
+					      struct sk_buff *skb,
+					      const struct nf_hook_state *state)
+{
+	struct kraw_record record;
+	unsigned int ret;
+
+	record_begin(&record, state->net, proto, rule, decision->verdict,
+		     family, skb);
+	ret = kraw_deliver(proto, decision, dropped, family, skb, state);
+	kraw_record_end(&record);
+	return ret;
+}
+
+static noinline void passed_recorded(struct net *net,
+				     const struct kraw_proto *proto,
+				     struct sk_buff *skb)
+{
+	struct kraw_record record;
+
+	record_begin(&record, net, proto, NULL, KRAW_VERDICT_UNSPEC, KRAW_IPV6,
+		     skb);
+	kraw_record_end(&record);
 }
 
 static unsigned int decide(const struct kraw_proto *proto,
@@ -77,9 +128,14 @@ static unsigned int decide(const struct kraw_proto *proto,
 {
 	const struct kraw_decision *decision;
 	enum kraw_stats_attr dropped;
+	const struct kraw_rule *rule;
 
 	kraw_stats_inc(proto->stats, family, KRAW_STATS_A_SEEN);
-	decision = classify(state->net, proto, family, skb, &dropped);
+	rule = classify(state->net, proto, family, skb, &dropped);
+	decision = rule ? &rule->decision : &proto->deliver;
+	if (kraw_recording())
+		return deliver_recorded(proto, rule, decision, dropped, family,
+					skb, state);
 	return kraw_deliver(proto, decision, dropped, family, skb, state);
 }
 
@@ -160,6 +216,8 @@ static unsigned int kraw_input6(void *priv, struct sk_buff *skb,
 					       KRAW_STATS_A_SEEN);
 				kraw_stats_inc(proto->stats, KRAW_IPV6,
 					       KRAW_STATS_A_PASSED);
+				if (kraw_recording())
+					passed_recorded(state->net, proto, skb);
 			}
 			return NF_ACCEPT;
 		}

@@ -16,8 +16,10 @@
 #include "netlink.h"
 #include "one.h"
 #include "output.h"
+#include "record.h"
 #include "rule.h"
 #include "text.h"
+#include "tracer.h"
 #include "uapi/linux/kraw.h"
 
 static unsigned int net_id __read_mostly;
@@ -34,6 +36,7 @@ static int __net_init net_init(struct net *net)
 	kn->net = net;
 	kraw_input_init(kn);
 	kraw_output_init(kn);
+	kraw_tracer_net_init(kn);
 	kraw_config_net_init(kn);
 	return 0;
 }
@@ -45,6 +48,7 @@ static int __net_init net_init(struct net *net)
 static void __net_exit net_pre_exit(struct net *net)
 {
 	kraw_config_net_exit(kraw_net(net));
+	kraw_tracer_net_exit(kraw_net(net));
 }
 
 static struct pernet_operations net_ops = {
@@ -69,11 +73,16 @@ static int __init kraw_init(void)
 	err = register_pernet_subsys(&net_ops);
 	if (err)
 		goto err_config;
-	err = kraw_netlink_init();
+	err = kraw_tracer_init();
 	if (err)
 		goto err_net;
+	err = kraw_netlink_init();
+	if (err)
+		goto err_tracer;
 	return 0;
 
+err_tracer:
+	kraw_tracer_exit();
 err_net:
 	unregister_pernet_subsys(&net_ops);
 err_config:
@@ -86,8 +95,10 @@ err_rule:
 static void __exit kraw_exit(void)
 {
 	kraw_netlink_exit();
+	kraw_tracer_exit();
 	unregister_pernet_subsys(&net_ops);
 	kraw_config_exit();
+	kraw_record_exit();
 	kraw_rule_exit();
 	kraw_text_exit();
 }

@@ -3,6 +3,7 @@
 #ifndef _KRAW_NET_H
 #define _KRAW_NET_H
 
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/netfilter.h>
 #include <net/net_namespace.h>
@@ -31,13 +32,14 @@ struct kraw_hooks {
 /**
  * struct kraw_net - kraw in one network namespace
  * @net:	the namespace; outlives this
- * @lock:	serialises edits: guards everything below, and the pointer @config
- *		against other writers
+ * @lock:	serialises edits: guards everything below but @tracers, and the
+ *		pointer @config against other writers
  * @config:	what is managed, never NULL; read under RCU
  * @generation:	number of the configuration in force, never 0
  * @last_handle: the newest rule's handle
  * @input:	hook, registered while a protocol of the family is managed
  * @output:	hook, registered while one has rules for what is sent
+ * @tracers:	who is told of packets, see tracer.c
  */
 struct kraw_net {
 	struct net *net;
@@ -47,6 +49,7 @@ struct kraw_net {
 	u32 last_handle;
 	struct kraw_hooks input;
 	struct kraw_hooks output;
+	struct list_head tracers;
 };
 
 struct kraw_net *kraw_net(const struct net *net);

@@ -15,6 +15,7 @@
 #include "query.h"
 #include "rule.h"
 #include "sample.h"
+#include "tracer.h"
 #include "uapi/linux/kraw.h"
 
 /* Everything that changes the configuration takes the expected generation. */
@@ -62,6 +63,11 @@ static const struct nla_policy apply_policy[KRAW_A_MAX + 1] = {
 
 static const struct nla_policy explain_policy[KRAW_A_MAX + 1] = {
 	[KRAW_A_PACKET] = NLA_POLICY_NESTED(kraw_sample_policy),
+};
+
+static const struct nla_policy trace_policy[KRAW_A_MAX + 1] = {
+	[KRAW_A_RULE] = NLA_POLICY_NESTED(kraw_tracer_filter_policy),
+	[KRAW_A_TRACE] = NLA_POLICY_NESTED(kraw_tracer_options_policy),
 };
 
 /* For commands without attributes: without a policy all would be ignored. */
@@ -168,6 +174,20 @@ static const struct genl_ops ops[] = {
 		.dumpit		= kraw_query_explain,
 		.done		= kraw_query_explain_done,
 		.policy		= explain_policy,
+		.maxattr	= KRAW_A_MAX,
+	},
+	{
+		.cmd		= KRAW_CMD_TRACE,
+		.flags		= GENL_UNS_ADMIN_PERM,
+		.doit		= kraw_tracer_start,
+		.policy		= trace_policy,
+		.maxattr	= KRAW_A_MAX,
+	},
+	{
+		.cmd		= KRAW_CMD_TRACE_STOP,
+		.flags		= GENL_UNS_ADMIN_PERM,
+		.doit		= kraw_tracer_stop,
+		.policy		= no_policy,
 		.maxattr	= KRAW_A_MAX,
 	},
 };

@@ -33,9 +33,11 @@
 #include "hooks.h"
 #include "packet.h"
 #include "proto.h"
+#include "record.h"
 #include "rule.h"
 #include "ruleset.h"
 #include "stats.h"
+#include "tracer.h"
 #include "uapi/linux/kraw.h"
 
 #define NO_PAYLOAD	-1	/* it begins in another fragment */
@@ -168,6 +170,27 @@ static const struct kraw_rule *lookup(const struct kraw_proto *proto,
 	return kraw_classify(sent->state->net, proto, rules, &packet, &limited);
 }
 
+/* Tells of a packet about which is decided. */
+static noinline void record(const struct kraw_proto *proto,
+			    const struct kraw_rule *rule,
+			    enum kraw_family family, const struct sent *sent)
+{
+	struct net *net = sent->state->net;
+	const struct kraw_record_about about = {
+		.net = net, .proto = proto, .rule = rule,
+		.sender = sent->state->sk, .number = proto->number,
+		.hook = KRAW_HOOK_OUTPUT,
+		.verdict = rule ? rule->decision.verdict : KRAW_VERDICT_ALLOW,
+	};
+	struct kraw_record record;
+	struct kraw_packet packet;
+
+	read_sent(&packet, family, sent, kraw_tracer_fields(kraw_net(net)) |
+					 KRAW_FIELD_DEV | KRAW_FIELD_UID);
+	kraw_record_begin(&record, &about, &packet);
+	kraw_record_end(&record);
+}
+
 /* Returns NF_ACCEPT or NF_DROP; what no rule is about may leave. */
 static unsigned int decide(const struct kraw_config *config, u8 number,
 			   enum kraw_family family, const struct sent *sent)
@@ -188,6 +211,8 @@ static unsigned int decide(const struct kraw_config *config, u8 number,
 	kraw_stats_inc(proto->stats, family, KRAW_STATS_A_OUTPUT);
 	kraw_stats_inc(proto->stats, family,
 		       deny ? KRAW_STATS_A_DENY : KRAW_STATS_A_ALLOW);
+	if (kraw_recording())
+		record(proto, rule, family, sent);
 	local_bh_enable();
 	return deny ? NF_DROP : NF_ACCEPT;
 }

@@ -29,6 +29,7 @@
 #include <net/xfrm.h>
 #include "compat.h"
 #include "one.h"
+#include "record.h"
 #include "uapi/linux/kraw.h"
 
 static struct hlist_head *bucket(struct net *net, enum kraw_family family,
@@ -202,6 +203,27 @@ static enum kraw_refusal rcv6(struct sock *sk, struct sk_buff *skb, bool exact)
 }
 
 /**
+ * kraw_rawsock_inode - the number that names a socket to user space
+ * @sk:		under RCU, or held
+ *
+ * Returns the same as sock_i_ino(), without its lock: the inode of a socket that
+ * is being closed is freed after a grace period. 0: it is closed.
+ */
+u32 kraw_rawsock_inode(const struct sock *sk)
+{
+	struct socket *socket;
+
+	socket = READ_ONCE(sk->sk_socket);
+	return socket ? SOCK_INODE(socket)->i_ino : 0;
+}
+
+static void note(const struct sock *sk, enum kraw_socket_result result)
+{
+	if (kraw_recording())
+		kraw_record_note_socket(kraw_rawsock_inode(sk), result);
+}
+
+/**
  * kraw_rawsock_match - see whether any raw socket matches a packet
  * @net:	its namespace
  * @family:	its family
@@ -245,24 +267,102 @@ void kraw_rawsock_ask(struct net *net, enum kraw_family family,
 	}
 }
 
+/* As the kernel asks before it queues. */
+static bool full(const struct sock *sk)
+{
+	return atomic_read(&sk->sk_rmem_alloc) >= READ_ONCE(sk->sk_rcvbuf);
+}
+
+/* IPV6_CHECKSUM: whether it is asked for, and wrong. */
+static bool checksum_wrong(const struct sock *sk, const struct sk_buff *skb)
+{
+	if (!raw6_sk(sk)->checksum)
+		return false;
+	return csum_ipv6_magic(&ipv6_hdr(skb)->saddr, &ipv6_hdr(skb)->daddr,
+			       skb->len, inet_sk(sk)->inet_num,
+			       skb_checksum(skb, 0, skb->len, 0));
+}
+
+/* A classic BPF program reads the packet and has no other effect. */
+static enum kraw_socket_result filter(struct sock *sk, struct sk_buff *skb)
+{
+	const struct sk_filter *filter = rcu_dereference(sk->sk_filter);
+
+	if (!filter)
+		return KRAW_SOCKET_RESULT_COPY;
+	if (!bpf_prog_was_classic(filter->prog))
+		return KRAW_SOCKET_RESULT_UNKNOWN;
+	return bpf_prog_run_save_cb(filter->prog, skb) ?
+	       KRAW_SOCKET_RESULT_COPY : KRAW_SOCKET_RESULT_FILTER;
+}
+
+/* As rcv4() and rcv6(), and what the kernel's functions do behind them. */
+static enum kraw_socket_result receives(enum kraw_family family,
+					struct sock *sk, struct sk_buff *skb)
+{
+	unsigned int header = skb->data - skb_network_header(skb);
+	enum kraw_socket_result result;
+
+	if (family == KRAW_IPV6 && checksum_wrong(sk, skb))
+		return KRAW_SOCKET_RESULT_CHECKSUM;
+	if (family == KRAW_IPV4)
+		skb_push(skb, header);
+	result = filter(sk, skb);
+	if (family == KRAW_IPV4)
+		__skb_pull(skb, header);
+	return result == KRAW_SOCKET_RESULT_COPY && full(sk) ?
+	       KRAW_SOCKET_RESULT_FULL : result;
+}
+
+/* What to tell of a copy. @likely: what was to be expected of it. */
+static enum kraw_socket_result told(enum kraw_refusal why,
+				    enum kraw_socket_result likely)
+{
+	switch (why) {
+	case KRAW_REFUSAL_POLICY:
+		return KRAW_SOCKET_RESULT_POLICY;
+	case KRAW_REFUSAL_CHECKSUM:
+		return KRAW_SOCKET_RESULT_CHECKSUM;
+	case KRAW_REFUSAL_FILTER:
+		return KRAW_SOCKET_RESULT_FILTER;
+	case KRAW_REFUSAL_FULL:
+		return KRAW_SOCKET_RESULT_FULL;
+	case KRAW_REFUSAL_MEMORY:
+		return KRAW_SOCKET_RESULT_REFUSED;
+	case KRAW_REFUSAL_UNKNOWN:
+		return likely == KRAW_SOCKET_RESULT_COPY ||
+		       likely == KRAW_SOCKET_RESULT_UNKNOWN ?
+		       KRAW_SOCKET_RESULT_REFUSED : likely;
+	case QUEUED:
+		break;
+	}
+	return KRAW_SOCKET_RESULT_COPY;
+}
+
 /* Consumes the packet. */
 static void give(enum kraw_family family, struct sock *sk, struct sk_buff *skb,
 		 struct kraw_rawsock_count *count)
 {
-	enum kraw_refusal why = family == KRAW_IPV4 ?
-				rcv4(sk, skb, count->exact) :
-				rcv6(sk, skb, count->exact);
+	enum kraw_socket_result likely = KRAW_SOCKET_RESULT_COPY;
+	enum kraw_refusal why;
 
+	/* Afterwards there is no packet to ask about. */
+	if (kraw_recording())
+		likely = receives(family, sk, skb);
+	why = family == KRAW_IPV4 ? rcv4(sk, skb, count->exact) :
+				    rcv6(sk, skb, count->exact);
 	if (why == QUEUED)
 		count->copies++;
 	else
 		count->refused[why]++;
+	note(sk, told(why, likely));
 }
 
 /* Gives a copy to each socket that matches, with @reuseport or without. */
 static void copy(struct net *net, enum kraw_family family, struct sk_buff *skb,
 		 u8 protocol, bool reuseport, struct kraw_rawsock_count *count)
 {
+	enum kraw_socket_result result;
 	struct sk_buff *clone;
 	struct sock *sk;
 
@@ -272,16 +372,19 @@ static void copy(struct net *net, enum kraw_family family, struct sk_buff *skb,
 		if (!match(net, family, sk, skb, protocol))
 			continue;
 		count->matched++;
-		if (admits(family, sk, skb, protocol) !=
-		    KRAW_SOCKET_RESULT_COPY) {
+		result = admits(family, sk, skb, protocol);
+		if (result != KRAW_SOCKET_RESULT_COPY) {
 			count->filtered++;
+			note(sk, result);
 			continue;
 		}
 		clone = skb_clone(skb, GFP_ATOMIC);
-		if (clone)
+		if (clone) {
 			give(family, sk, clone, count);
-		else
+		} else {
 			count->refused[KRAW_REFUSAL_MEMORY]++;
+			note(sk, KRAW_SOCKET_RESULT_REFUSED);
+		}
 	}
 }
 
@@ -298,12 +401,6 @@ void kraw_rawsock_deliver(struct net *net, enum kraw_family family,
 			  struct kraw_rawsock_count *count)
 {
 	copy(net, family, skb, protocol, true, count);
-}
-
-/* As the kernel asks before it queues. */
-static bool full(const struct sock *sk)
-{
-	return atomic_read(&sk->sk_rmem_alloc) >= READ_ONCE(sk->sk_rcvbuf);
 }
 
 /*
@@ -336,6 +433,7 @@ static struct sock *choose(struct net *net, enum kraw_family family,
 	struct hlist_head *head = bucket(net, family, protocol);
 	u64 weight, first_weight = 0, best_weight = 0;
 	struct sock *sk, *first = NULL, *best = NULL;
+	enum kraw_socket_result result;
 	struct hlist_node *node;
 	bool filtered = false;
 
@@ -350,9 +448,10 @@ static struct sock *choose(struct net *net, enum kraw_family family,
 			continue;
 		if (!match(net, family, sk, skb, protocol))
 			continue;
-		if (admits(family, sk, skb, protocol) !=
-		    KRAW_SOCKET_RESULT_COPY) {
+		result = admits(family, sk, skb, protocol);
+		if (result != KRAW_SOCKET_RESULT_COPY) {
 			filtered = true;
+			note(sk, result);
 			continue;
 		}
 		if (weight >= first_weight) {
@@ -448,54 +547,13 @@ static enum kraw_socket_result mismatch6(struct net *net, const struct sock *sk,
 	return KRAW_SOCKET_RESULT_MEMBER;
 }
 
-/* IPV6_CHECKSUM: whether it is asked for, and wrong. */
-static bool checksum_wrong(const struct sock *sk, const struct sk_buff *skb)
-{
-	if (!raw6_sk(sk)->checksum)
-		return false;
-	return csum_ipv6_magic(&ipv6_hdr(skb)->saddr, &ipv6_hdr(skb)->daddr,
-			       skb->len, inet_sk(sk)->inet_num,
-			       skb_checksum(skb, 0, skb->len, 0));
-}
-
-/* A classic BPF program reads the packet and has no other effect. */
-static enum kraw_socket_result filter(struct sock *sk, struct sk_buff *skb)
-{
-	const struct sk_filter *filter = rcu_dereference(sk->sk_filter);
-
-	if (!filter)
-		return KRAW_SOCKET_RESULT_COPY;
-	if (!bpf_prog_was_classic(filter->prog))
-		return KRAW_SOCKET_RESULT_UNKNOWN;
-	return bpf_prog_run_save_cb(filter->prog, skb) ?
-	       KRAW_SOCKET_RESULT_COPY : KRAW_SOCKET_RESULT_FILTER;
-}
-
-/* As rcv4() and rcv6(), and what the kernel's functions do behind them. */
-static enum kraw_socket_result receives(enum kraw_family family,
-					struct sock *sk, struct sk_buff *skb)
-{
-	unsigned int header = skb->data - skb_network_header(skb);
-	enum kraw_socket_result result;
-
-	if (family == KRAW_IPV6 && checksum_wrong(sk, skb))
-		return KRAW_SOCKET_RESULT_CHECKSUM;
-	if (family == KRAW_IPV4)
-		skb_push(skb, header);
-	result = filter(sk, skb);
-	if (family == KRAW_IPV4)
-		__skb_pull(skb, header);
-	return result == KRAW_SOCKET_RESULT_COPY && full(sk) ?
-	       KRAW_SOCKET_RESULT_FULL : result;
-}
-
 static void explain(struct net *net, enum kraw_family family, struct sock *sk,
 		    struct sk_buff *skb, u8 protocol, struct kraw_rawsock *about)
 {
 	const struct inet_sock *inet = inet_sk(sk);
 
 	memset(about, 0, sizeof(*about));
-	about->inode = sock_i_ino(sk);
+	about->inode = kraw_rawsock_inode(sk);
 	about->ifindex = READ_ONCE(sk->sk_bound_dev_if);
 	if (family == KRAW_IPV4) {
 		about->local.s6_addr32[0] = inet->inet_rcv_saddr;

@@ -64,6 +64,7 @@ struct kraw_rawsock_asked {
 	u64 flow;
 };
 
+u32 kraw_rawsock_inode(const struct sock *sk);
 bool kraw_rawsock_match(struct net *net, enum kraw_family family,
 			struct sk_buff *skb, u8 protocol);
 void kraw_rawsock_ask(struct net *net, enum kraw_family family,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Tracepoints: events/kraw in tracefs. Only rules with "trace" come here, and a
- * tracepoint that nobody listens to is a jump that is not taken.
+ * Tracepoints: events/kraw in tracefs. They tell of each packet of a managed
+ * protocol what record.c notes; a tracepoint that nobody listens to does nothing.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM kraw
@@ -19,6 +19,7 @@
 #include <net/dst.h>
 #include <net/net_namespace.h>
 #include "classifier.h"
+#include "record.h"
 #include "rule.h"
 #include "uapi/linux/kraw.h"
 
@@ -50,26 +51,32 @@ static inline const char *kraw_trace_dev(const struct sk_buff *skb)
 	return skb_dst(skb) ? skb_dst(skb)->dev->name : "";
 }
 
+#define KRAW_TRACE_ICMP	0x80	/* with an enum kraw_icmp_result as result */
+
 #endif /* _KRAW_TRACE_HELPERS */
 
 /**
- * kraw_packet - a rule with "trace" decides about a packet
- * @net:	the namespace, given as its inode number
- * @rule:	the rule
+ * kraw_packet - a hook has decided about a packet
+ * @record:	what it has decided. The namespace is given as its inode number, the
+ *		packet's address names it in kraw_deliver
  * @packet:	the packet
+ *
+ * handle is 0 if no rule decided, verdict 0 if the packet is left to the kernel;
+ * trace tells of a rule that has "trace".
  */
-TRACE_EVENT(kraw_packet,
-	TP_PROTO(const struct net *net, const struct kraw_rule *rule,
+DECLARE_EVENT_CLASS(kraw_packet,
+	TP_PROTO(const struct kraw_record *record,
 		 const struct kraw_packet *packet),
 
-	TP_ARGS(net, rule, packet),
+	TP_ARGS(record, packet),
 
 	TP_STRUCT__entry(
+		__field(const void *, skbaddr)
 		__field(u32, netns)
-		__field(u8, hook)
 		__field(u8, family)
 		__field(u8, proto)
 		__field(u8, verdict)
+		__field(u8, trace)
 		__field(u32, handle)
 		__field(u32, pref)
 		__field(u32, len)
@@ -79,27 +86,28 @@ TRACE_EVENT(kraw_packet,
 	),
 
 	TP_fast_assign(
-		__entry->netns = net->ns.inum;
-		__entry->hook = rule->hook;
+		const struct kraw_rule *rule = record->about.rule;
+
+		__entry->skbaddr = record->skb;
+		__entry->netns = record->about.net->ns.inum;
 		__entry->family = packet->family == KRAW_IPV4 ? 4 : 6;
-		__entry->proto = rule->proto;
-		__entry->verdict = rule->decision.verdict;
-		__entry->handle = rule->handle;
-		__entry->pref = rule->pref;
+		__entry->proto = record->about.number;
+		__entry->verdict = record->about.verdict;
+		__entry->trace = rule && rule->trace;
+		__entry->handle = rule ? rule->handle : 0;
+		__entry->pref = rule ? rule->pref : 0;
 		__entry->len = packet->len;
 		strscpy(__entry->dev, kraw_trace_dev(packet->skb), IFNAMSIZ);
 		kraw_trace_addr(__entry->src, packet, packet->src);
 		kraw_trace_addr(__entry->dst, packet, packet->dst);
 	),
 
-	TP_printk("netns=%u hook=%s family=ipv%u proto=%u handle=%u pref=%u verdict=%s len=%u dev=%s src=%pISc dst=%pISc",
-		  __entry->netns,
-		  __print_symbolic(__entry->hook,
-				   { KRAW_HOOK_INPUT, "input" },
-				   { KRAW_HOOK_OUTPUT, "output" }),
-		  __entry->family, __entry->proto, __entry->handle,
-		  __entry->pref,
+	TP_printk("netns=%u skbaddr=%p family=ipv%u proto=%u handle=%u pref=%u trace=%u verdict=%s len=%u dev=%s src=%pISc dst=%pISc",
+		  __entry->netns, __entry->skbaddr, __entry->family,
+		  __entry->proto, __entry->handle, __entry->pref,
+		  __entry->trace,
 		  __print_symbolic(__entry->verdict,
+				   { KRAW_VERDICT_UNSPEC, "passed" },
 				   { KRAW_VERDICT_ALL, "all" },
 				   { KRAW_VERDICT_RAW, "raw" },
 				   { KRAW_VERDICT_KERNEL, "kernel" },
@@ -109,6 +117,87 @@ TRACE_EVENT(kraw_packet,
 				   { KRAW_VERDICT_ALLOW, "allow" },
 				   { KRAW_VERDICT_DENY, "deny" }),
 		  __entry->len, __entry->dev, __entry->src, __entry->dst)
+);
+
+/* A packet that has come in. */
+DEFINE_EVENT_FN(kraw_packet, kraw_input,
+	TP_PROTO(const struct kraw_record *record,
+		 const struct kraw_packet *packet),
+	TP_ARGS(record, packet),
+	kraw_record_on, kraw_record_off
+);
+
+/* A packet that a raw socket sends. */
+DEFINE_EVENT_FN(kraw_packet, kraw_output,
+	TP_PROTO(const struct kraw_record *record,
+		 const struct kraw_packet *packet),
+	TP_ARGS(record, packet),
+	kraw_record_on, kraw_record_off
+);
+
+/**
+ * kraw_deliver - who gets a packet of kraw_input, or does not
+ * @record:	the packet. With verdict all, expected: the kernel delivers it later
+ * @to:		enum kraw_record_to
+ * @inode:	names the raw socket
+ * @handler:	the kernel's handler
+ * @result:	enum kraw_socket_result; to the sender: enum kraw_icmp_result
+ */
+TRACE_EVENT_FN(kraw_deliver,
+	TP_PROTO(const struct kraw_record *record, u8 to, u32 inode,
+		 const void *handler, u8 result),
+
+	TP_ARGS(record, to, inode, handler, result),
+
+	TP_STRUCT__entry(
+		__field(const void *, skbaddr)
+		__field(const void *, handler)
+		__field(u32, netns)
+		__field(u32, inode)
+		__field(u8, family)
+		__field(u8, proto)
+		__field(u8, to)
+		__field(u8, result)
+		__field(u8, expected)
+	),
+
+	TP_fast_assign(
+		__entry->skbaddr = record->skb;
+		__entry->handler = handler;
+		__entry->netns = record->about.net->ns.inum;
+		__entry->inode = inode;
+		__entry->family = record->family == KRAW_IPV4 ? 4 : 6;
+		__entry->proto = record->about.number;
+		__entry->to = to;
+		__entry->result = to == KRAW_RECORD_TO_ICMP ?
+				  result | KRAW_TRACE_ICMP : result;
+		__entry->expected = record->expected;
+	),
+
+	TP_printk("netns=%u skbaddr=%p family=ipv%u proto=%u to=%s inode=%u result=%s expected=%u handler=%ps",
+		  __entry->netns, __entry->skbaddr, __entry->family,
+		  __entry->proto,
+		  __print_symbolic(__entry->to,
+				   { KRAW_RECORD_TO_SOCKET, "socket" },
+				   { KRAW_RECORD_TO_HANDLER, "handler" },
+				   { KRAW_RECORD_TO_ICMP, "icmp" }),
+		  __entry->inode,
+		  __print_symbolic(__entry->result,
+				   { KRAW_SOCKET_RESULT_COPY, "copy" },
+				   { KRAW_SOCKET_RESULT_MEMBER, "member" },
+				   { KRAW_SOCKET_RESULT_ICMP_FILTER, "icmp_filter" },
+				   { KRAW_SOCKET_RESULT_CHECKSUM, "checksum" },
+				   { KRAW_SOCKET_RESULT_FILTER, "filter" },
+				   { KRAW_SOCKET_RESULT_FULL, "full" },
+				   { KRAW_SOCKET_RESULT_UNKNOWN, "unknown" },
+				   { KRAW_SOCKET_RESULT_POLICY, "policy" },
+				   { KRAW_SOCKET_RESULT_REFUSED, "refused" },
+				   { KRAW_TRACE_ICMP | KRAW_ICMP_RESULT_SENT, "sent" },
+				   { KRAW_TRACE_ICMP | KRAW_ICMP_RESULT_NEVER, "never" },
+				   { KRAW_TRACE_ICMP | KRAW_ICMP_RESULT_SILENT, "silent" }),
+		  __entry->expected, __entry->handler),
+
+	kraw_record_on, kraw_record_off
 );
 
 #endif /* _KRAW_TRACE_H */

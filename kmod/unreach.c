@@ -19,6 +19,7 @@
 #include <net/xfrm.h>
 #include "compat.h"
 #include "proto.h"
+#include "record.h"
 #include "stats.h"
 
 /* Whether IPsec policy lets the host take this packet. */
@@ -78,6 +79,7 @@ void kraw_unreach_answer(const struct kraw_proto *proto,
 	struct net *net = dev_net(skb->dev);
 	struct kraw_icmp_seen before;
 
+	kraw_record_icmp(family, skb, KRAW_ICMP_RESULT_SENT);
 	kraw_unreach_look(net, family, &before);
 	if (family == KRAW_IPV4)
 		icmp_send(skb, ICMP_DEST_UNREACH, ICMP_PROT_UNREACH, 0);
@@ -121,7 +123,9 @@ bool kraw_unreach_drop(const struct kraw_proto *proto,
 	count_unknown(family, skb);
 	if (answer)
 		kraw_unreach_answer(proto, family, skb);
-	else if (proto)
+	else
+		kraw_record_icmp(family, skb, KRAW_ICMP_RESULT_NEVER);
+	if (!answer && proto)
 		kraw_stats_inc(proto->stats, family, KRAW_STATS_A_UNREACH_NEVER);
 	kfree_skb_reason(skb, SKB_DROP_REASON_IP_NOPROTO);
 	return true;

@@ -51,6 +51,9 @@ NESTS = {
     ("handler-get", "dump"): {},
     ("config-get", "do"): {},
     ("explain", "dump"): {"packet": PACKET},
+    ("trace", "do"): {"rule": {"proto", "hook", "verdict", "trace"} |
+                      MATCHES - {"expr"}, "trace": {"snaplen"}},
+    ("trace-stop", "do"): {},
 }
 
 # In the policy, but refused all the same, which another case proves.
@@ -70,6 +73,7 @@ BASE = {
     "rule-del": {"rule": {"proto": PROTO, "pref": 10}},
     "rule-flush": {"rule": {"proto": PROTO}},
     "rule-get": {"rule": {"proto": PROTO, "pref": 10}},
+    "trace": {"rule": {"proto": PROTO}, "trace": {"snaplen": 64}},
     "apply": {"proto": {"number": PROTO},
               "rule": {"proto": PROTO, "verdict": 1}},
 }
@@ -78,7 +82,8 @@ BASE = {
 SAMPLES = {"src": bytes([192, 0, 2, 1]), "dst": bytes([192, 0, 2, 2]),
            "bpf": struct.pack("=HBBI", 6, 0, 0, 1), "expr": b"ip\0",
            "dev": b"lo\0", "mirror": b"lo\0", "comment": b"a\0",
-           "symbol": b"a\0", "module": b"a\0", "payload": b"a",
+           "symbol": b"a\0", "module": b"a\0", "payload": b"a", "data": b"a",
+           "handler": b"a\0",
            "src-prefix": b"\x20", "dst-prefix": b"\x20"}
 SIZE = {"u8": 1, "u16": 2, "u32": 4, "u64": 8}
 

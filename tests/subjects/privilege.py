@@ -188,6 +188,14 @@ def explain():
     return refused and refused.name
 
 
+def trace():
+    """The same of tracing, and of its end."""
+    with Client() as client:
+        refusals = [client.refusal(K.CMD_TRACE), client.refusal(
+            K.CMD_TRACE_STOP)]
+    return [refused and refused.name for refused in refusals]
+
+
 def claim(number, families=None):
     """None, or the name and the text of the refusal."""
     with Client() as client:
@@ -272,7 +280,9 @@ def may_read_and_not_write(who):
         written = other.ask(write_all)
         refused = other.ask(claim, 252)
         asked = other.ask(explain)
+        traced = other.ask(trace)
     tap.is_(asked, "EPERM", "asks for no explanation")
+    tap.is_(traced, ["EPERM", "EPERM"], "traces nothing")
     tap.is_(seen, json.loads(json.dumps(before, default=repr)),
             "reads everything")
     tap.is_(written, dict.fromkeys(WRITES, "EPERM"), "changes nothing")
@@ -289,6 +299,7 @@ def cap_net_admin_may_do_everything():
         with lab.right:
             subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         tap.is_(other.ask(explain), None, "asks for an explanation")
+        tap.is_(other.ask(trace), [None, None], "traces")
         tap.is_(other.ask(read_all)["protos"][0]["claim"], K.CLAIM_PLAIN,
                 "reads it")
     host.apply()
@@ -405,6 +416,7 @@ def managing_ones_own_namespace():
             tap.is_(other.ask(loopback, family), [0, 1],
                     "IPv%d: packets in theirs are not" % family)
         tap.is_(other.ask(explain), None, "and may be explained")
+        tap.is_(other.ask(trace), [None, None], "and traced")
         # The other way round
         mine = other.ask(read_all)
         host.apply(proto(77), rule(77, "none"))

@@ -18,7 +18,8 @@
  * sent it. Commands that change something need CAP_NET_ADMIN over that
  * namespace. A claim takes a slot of a host-wide table and needs CAP_NET_ADMIN
  * in the initial user namespace too, unless the module parameter
- * "userns_claims" is set. Reading needs no privilege, but for KRAW_CMD_EXPLAIN.
+ * "userns_claims" is set. Reading needs no privilege, but for KRAW_CMD_EXPLAIN
+ * and KRAW_CMD_TRACE.
  *
  * Every command that changes something accepts KRAW_A_GENERATION, the
  * generation that the sender expects; another one in force answers -ESTALE.
@@ -255,6 +256,69 @@
  *	The ICMP error is kraw's or Linux's own; what a handler that gets the packet
  *	answers is not told, nor is the rate limit asked.
  *
+ * KRAW_CMD_TRACE			do only: tell this socket what becomes of packets
+ *					of managed protocols. Needs CAP_NET_ADMIN over the
+ *					namespace. Ends when the socket is closed.
+ *					-EEXIST: it is told already; -ENOSPC: the
+ *					namespace has 8 such sockets
+ *	KRAW_A_RULE nest		optional: packets like those only, of
+ *		KRAW_RULE_A_PROTO	u8
+ *		KRAW_RULE_A_HOOK	u8; default both
+ *		KRAW_RULE_A_VERDICT	u8, enum kraw_verdict
+ *		KRAW_RULE_A_TRACE	flag: those that a rule with TRACE decides about
+ *		KRAW_RULE_A_SRC ... KRAW_RULE_A_BPF	the matches, as in RULE_ADD;
+ *					those of hook output need HOOK
+ *	KRAW_A_TRACE nest		optional
+ *		KRAW_TRACE_A_SNAPLEN	u32, bytes of each packet that are wanted, at
+ *					most KRAW_SNAPLEN_MAX; default 0
+ *    records, one message a packet, without being asked, to this socket alone:
+ *	KRAW_A_TRACE nest
+ *		KRAW_TRACE_A_TIME	u64, nanoseconds since 1970 (CLOCK_REALTIME), when
+ *					the hook had the packet
+ *		KRAW_TRACE_A_HOOK	u8, enum kraw_hook
+ *		KRAW_TRACE_A_PROTO	u8
+ *		KRAW_TRACE_A_SRC	binary, 4 or 16 bytes, network byte order
+ *		KRAW_TRACE_A_DST	as SRC
+ *		KRAW_TRACE_A_DEV	string, device that it came in by (of a VRF the
+ *					port), or leaves by; absent: unknown
+ *		KRAW_TRACE_A_LEN	u32, bytes of the datagram, IP header included
+ *		KRAW_TRACE_A_VERDICT	u8, enum kraw_verdict; absent: none, left to the
+ *					kernel as KRAW_STATS_A_PASSED counts it
+ *		KRAW_TRACE_A_HANDLE	u32, of the rule that decided; absent: the protocol
+ *		KRAW_TRACE_A_PREF	u32, of that rule
+ *		KRAW_TRACE_A_MARKED	flag: that rule has TRACE
+ *		KRAW_TRACE_A_EXPECTED	flag, with verdict all: the kernel delivers after
+ *					this record; what it says of receivers and ICMP
+ *					is what the kernel will do, as far as can be seen
+ *		KRAW_TRACE_A_SENDER	u32, output: inode of the sending socket
+ *		KRAW_TRACE_A_UID	u32, output: its owner, as RULE_A_UID_MIN
+ *		KRAW_TRACE_A_SOCKETS	u32, raw sockets that match; absent: none
+ *		KRAW_TRACE_A_SOCKET nest one for each of these, up to 32
+ *			KRAW_TRACE_SOCKET_A_INODE	u32; 0: closed meanwhile
+ *			KRAW_TRACE_SOCKET_A_RESULT	u8, enum kraw_socket_result
+ *		KRAW_TRACE_A_HANDLER	string, name of the kernel's handler that got the
+ *					packet or was to get it
+ *		KRAW_TRACE_A_MODULE	string; absent: built in
+ *		KRAW_TRACE_A_HANDLER_RESULT u8, enum kraw_socket_result: COPY, POLICY
+ *					or MEMBER
+ *		KRAW_TRACE_A_ICMP_RESULT, _ICMP_TYPE, _ICMP_CODE, _ICMP_POINTER as in
+ *					KRAW_A_STEP; no ICMP_RESULT: none
+ *		KRAW_TRACE_A_SEQ	u64, number of the packet among those that this
+ *					socket is to be told of, from 1 on. CPUs may
+ *					overtake each other
+ *		KRAW_TRACE_A_LOST	u64, how many of these it was not told of so far:
+ *					its receive buffer was full, or no memory
+ *	KRAW_A_DATA			binary, the packet from its IP header on, its first
+ *					SNAPLEN bytes; absent with SNAPLEN 0
+ *
+ * KRAW_CMD_TRACE_STOP			do only: no more records; -ENOENT. Once it has been
+ *					answered there is none under way. May be repeated;
+ *					KRAW_CMD_TRACE starts anew
+ *    answer:
+ *	KRAW_A_TRACE nest
+ *		KRAW_TRACE_A_SEQ	u64, packets it was to be told of
+ *		KRAW_TRACE_A_LOST	u64, those of them it was not told of
+ *
  * Notifications go to the multicast group "config" of the namespace, and to the
  * sender alone if it asked with NLM_F_ECHO. Their command is the one that
  * caused them, their port id that of its sender.
@@ -283,6 +347,8 @@ enum kraw_cmd {
 	KRAW_CMD_HANDLER_GET,
 	KRAW_CMD_CONFIG_GET,
 	KRAW_CMD_EXPLAIN,
+	KRAW_CMD_TRACE,
+	KRAW_CMD_TRACE_STOP,
 
 	__KRAW_CMD_MAX,
 	KRAW_CMD_MAX = __KRAW_CMD_MAX - 1
@@ -298,6 +364,8 @@ enum kraw_attr {
 	KRAW_A_PAD,
 	KRAW_A_PACKET,		/* nest of enum kraw_packet_attr */
 	KRAW_A_STEP,		/* nest of enum kraw_step_attr */
+	KRAW_A_TRACE,		/* nest of enum kraw_trace_attr */
+	KRAW_A_DATA,		/* bytes of a packet */
 
 	__KRAW_A_MAX,
 	KRAW_A_MAX = __KRAW_A_MAX - 1
@@ -664,6 +732,10 @@ enum kraw_socket_result {
 				     * change what it stands on
 				     */
 	KRAW_SOCKET_RESULT_NOT_CHOSEN, /* verdict one chooses another one */
+	KRAW_SOCKET_RESULT_POLICY, /* IPsec policy refuses it. Traces only, as is ... */
+	KRAW_SOCKET_RESULT_REFUSED, /* ... not queued for another reason: a filter in
+				     * eBPF, no memory, others filled the buffer
+				     */
 };
 
 /* Whether protocol unreachable or unrecognised next header is sent. */
@@ -675,6 +747,53 @@ enum kraw_icmp_result {
 				  * or broadcast, from where there is no way back
 				  * to, or an ICMP error
 				  */
+};
+
+#define KRAW_SNAPLEN_MAX 65528	/* bytes of KRAW_A_DATA */
+
+/* What became of a packet. */
+enum kraw_trace_attr {
+	KRAW_TRACE_A_UNSPEC,
+	KRAW_TRACE_A_SNAPLEN,	/* u32, bytes */
+	KRAW_TRACE_A_SEQ,	/* u64 */
+	KRAW_TRACE_A_LOST,	/* u64, packets */
+	KRAW_TRACE_A_TIME,	/* u64, nanoseconds */
+	KRAW_TRACE_A_PAD,
+	KRAW_TRACE_A_HOOK,	/* u8, enum kraw_hook */
+	KRAW_TRACE_A_PROTO,	/* u8 */
+	KRAW_TRACE_A_SRC,	/* 4 or 16 bytes, network byte order */
+	KRAW_TRACE_A_DST,	/* 4 or 16 bytes, network byte order */
+	KRAW_TRACE_A_DEV,	/* string, device name */
+	KRAW_TRACE_A_LEN,	/* u32, bytes */
+	KRAW_TRACE_A_VERDICT,	/* u8, enum kraw_verdict */
+	KRAW_TRACE_A_HANDLE,	/* u32 */
+	KRAW_TRACE_A_PREF,	/* u32 */
+	KRAW_TRACE_A_MARKED,	/* flag */
+	KRAW_TRACE_A_EXPECTED,	/* flag */
+	KRAW_TRACE_A_SENDER,	/* u32, inode */
+	KRAW_TRACE_A_UID,	/* u32 */
+	KRAW_TRACE_A_SOCKETS,	/* u32 */
+	KRAW_TRACE_A_SOCKET,	/* nest of enum kraw_trace_socket_attr */
+	KRAW_TRACE_A_HANDLER,	/* string */
+	KRAW_TRACE_A_MODULE,	/* string */
+	KRAW_TRACE_A_HANDLER_RESULT, /* u8, enum kraw_socket_result */
+	KRAW_TRACE_A_ICMP_RESULT, /* u8, enum kraw_icmp_result */
+	KRAW_TRACE_A_ICMP_TYPE,	/* u8 */
+	KRAW_TRACE_A_ICMP_CODE,	/* u8 */
+	KRAW_TRACE_A_ICMP_POINTER, /* u32 */
+
+	__KRAW_TRACE_A_MAX,
+	KRAW_TRACE_A_MAX = __KRAW_TRACE_A_MAX - 1
+};
+
+/* A raw socket that matches a packet. */
+enum kraw_trace_socket_attr {
+	KRAW_TRACE_SOCKET_A_UNSPEC,
+	KRAW_TRACE_SOCKET_A_INODE,	/* u32 */
+	KRAW_TRACE_SOCKET_A_RESULT,	/* u8, enum kraw_socket_result */
+
+	__KRAW_TRACE_SOCKET_A_MAX,
+	KRAW_TRACE_SOCKET_A_MAX = __KRAW_TRACE_SOCKET_A_MAX - 1
 };
 
 #endif /* _UAPI_LINUX_KRAW_H */

@@ -36,6 +36,7 @@ Modules, one concept each:
     order     which of several sockets was reached first
     counters  /proc/net/snmp, snmp6, netstat, xfrm_stat as dictionaries
     session   one running kraw for many commands
+    tracer    a netlink socket that traces packets
     ftrace    the order in which kernel functions ran, and how often
     tool      the kraw command, insmod, rmmod, modprobe
     hooks     nft list hooks

@@ -54,12 +54,14 @@ def _names(prefix):
 
 _TOP = {K.A_GENERATION: "generation", K.A_FLAGS: "flags", K.A_PROTO: "proto",
         K.A_RULE: "rule", K.A_HANDLER: "handler", K.A_PACKET: "packet",
-        K.A_STEP: "step"}
+        K.A_STEP: "step", K.A_TRACE: "trace", K.A_DATA: "data"}
 _NESTS = {"proto": _names("PROTO_A_"), "rule": _names("RULE_A_"),
           "handler": _names("HANDLER_A_"), "stats": _names("STATS_A_"),
-          "packet": _names("PACKET_A_"), "step": _names("STEP_A_")}
+          "packet": _names("PACKET_A_"), "step": _names("STEP_A_"),
+          "trace": _names("TRACE_A_"),
+          "socket": _names("TRACE_SOCKET_A_")}
 _BYTES = ("src", "dst", "bpf", "local", "peer")
-_TEXT = ("dev", "expr", "symbol", "module", "mirror", "comment")
+_TEXT = ("dev", "expr", "symbol", "module", "mirror", "comment", "handler")
 _FLAGS = ("fragment", "hdrincl", "spoofed", "trace", "one_reuseport")
 _SIZES = {"pref": "=I", "handle": "=I", "len_min": "=I", "len_max": "=I",
           "mark": "=I", "mark_mask": "=I", "uid_min": "=I", "uid_max": "=I",
@@ -177,6 +179,8 @@ def _nest(names, payload):
         if name == "stats":
             stats = _nest(_NESTS["stats"], data)
             out.setdefault("stats", {})[stats.pop("family")] = stats
+        elif name == "socket":
+            out.setdefault("socket", []).append(_nest(_NESTS["socket"], data))
         elif name:
             out[name] = _value(name, data)
     return out
@@ -189,6 +193,8 @@ def read(payload):
         name = _TOP.get(kind)
         if name in _NESTS:
             out[name] = _nest(_NESTS[name], data)
+        elif name == "data":
+            out[name] = data
         elif name:
             out[name] = genl.number(data)
     return out

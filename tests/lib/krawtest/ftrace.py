@@ -107,27 +107,33 @@ def has_event(name):
 
 class Events:
     """
-    with Events("kraw/kraw_packet") as events: ...
-    events.seen is the list of its events, each a dictionary of the key=value
-    words that it prints.
+    with Events("kraw/kraw_input", "kraw/kraw_deliver") as events: ...
+    events.seen is the list of their events, each a dictionary of the key=value
+    words that it prints, with its name as "event".
     """
-    def __init__(self, name):
+    def __init__(self, *names):
         self._dir = "instances/" + _GROUP
-        self._name = name
+        self._names = names
         self.seen = []
 
     def __enter__(self):
         os.mkdir(os.path.join(_ROOT, self._dir))
-        _write("%s/events/%s/enable" % (self._dir, self._name), "1")
+        for name in self._names:
+            _write("%s/events/%s/enable" % (self._dir, name), "1")
         return self
 
     def __exit__(self, *_):
-        _write("%s/events/%s/enable" % (self._dir, self._name), "0")
-        event = " %s: " % self._name.split("/")[1]
+        for name in self._names:
+            if has_event(name):		# its module may be gone
+                _write("%s/events/%s/enable" % (self._dir, name), "0")
+        names = [name.split("/")[1] for name in self._names]
         with open(os.path.join(_ROOT, self._dir, "trace")) as file:
             for line in file:
-                if not line.startswith("#") and event in line:
-                    words = line.split(event, 1)[1].split()
-                    self.seen.append(dict(word.split("=", 1)
-                                          for word in words))
+                # task-pid [cpu] flags time: event: key=value ...
+                words = line.split(": ", 2)
+                if not line.startswith("#") and len(words) == 3 and \
+                   words[1] in names:
+                    self.seen.append({"event": words[1], **dict(
+                        word.split("=", 1) for word in words[2].split()
+                        if "=" in word)})
         os.rmdir(os.path.join(_ROOT, self._dir))

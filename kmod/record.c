@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The record of a packet: begun when a hook has decided, noted in while the
+ * verdict is carried out, sent at the end.
+ *
+ * The record lies on the hook's stack, and a per-CPU pointer leads to it: what
+ * happens to a packet after a hook has decided happens on that CPU, with bottom
+ * halves off, before the hook returns. Only verdict all ends before anything has
+ * happened: what the kernel will do then is asked for in advance, as "explain"
+ * asks, and marked as expected.
+ *
+ * The packet may be gone at the end, so what is told of it is written into each
+ * tracer's message at the beginning.
+ */
+#include "record.h"
+
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
+#include <linux/netdevice.h>
+#include <linux/percpu.h>
+#include <linux/rculist.h>
+#include <linux/skbuff.h>
+#include <linux/timekeeping.h>
+#include <net/genetlink.h>
+#include <net/ipv6.h>
+#include <net/protocol.h>
+#include "classifier.h"
+#include "deliver.h"
+#include "netlink.h"
+#include "proto.h"
+#include "rawsock.h"
+#include "rule.h"
+#include "slot.h"
+#include "trace.h"
+#include "tracer.h"
+#include "unreach.h"
+
+/* More than all of a message takes, but for the packet and the sockets. */
+#define ROOM		640
+/* More than is written at the end, and what a socket takes. */
+#define ROOM_END	320
+#define ROOM_SOCKET	(3 * NLA_HDRLEN + 2 * NLA_ALIGN(sizeof(u32)))
+
+#define GFP_RECORD	(GFP_ATOMIC | __GFP_NOWARN)
+
+DEFINE_STATIC_KEY_DEFERRED_FALSE(kraw_record_key, HZ);
+
+/* NULL: nobody wants to know of the packet that this CPU is at. */
+static DEFINE_PER_CPU(struct kraw_record *, current_record);
+
+static int addresses_fill(struct sk_buff *msg, const struct kraw_packet *packet)
+{
+	int size = packet->family == KRAW_IPV4 ? sizeof(struct in_addr) :
+						 sizeof(struct in6_addr);
+
+	return nla_put(msg, KRAW_TRACE_A_SRC, size, packet->src) ?:
+	       nla_put(msg, KRAW_TRACE_A_DST, size, packet->dst);
+}
+
+/* A packet that comes in by a port of a VRF has the VRF's name first. */
+static const char *device_of(const struct kraw_record *record,
+			     const struct kraw_packet *packet)
+{
+	if (record->about.hook == KRAW_HOOK_INPUT && packet->dev[1])
+		return packet->dev[1];
+	return packet->dev[0];
+}
+
+static int decision_fill(struct sk_buff *msg, const struct kraw_record *record)
+{
+	const struct kraw_rule *rule = record->about.rule;
+
+	if (record->about.verdict &&
+	    nla_put_u8(msg, KRAW_TRACE_A_VERDICT, record->about.verdict))
+		return -EMSGSIZE;
+	if (!rule)
+		return 0;
+	if (nla_put_u32(msg, KRAW_TRACE_A_HANDLE, rule->handle) ||
+	    nla_put_u32(msg, KRAW_TRACE_A_PREF, rule->pref))
+		return -EMSGSIZE;
+	return rule->trace ? nla_put_flag(msg, KRAW_TRACE_A_MARKED) : 0;
+}
+
+static int sender_fill(struct sk_buff *msg, const struct kraw_record *record,
+		       const struct kraw_packet *packet)
+{
+	if (!record->about.sender)
+		return 0;
+	return nla_put_u32(msg, KRAW_TRACE_A_SENDER,
+			   kraw_rawsock_inode(record->about.sender)) ?:
+	       nla_put_u32(msg, KRAW_TRACE_A_UID, packet->uid);
+}
+
+static int packet_fill(struct sk_buff *msg, const struct kraw_record *record,
+		       const struct kraw_packet *packet, u64 now)
+{
+	const char *dev = device_of(record, packet);
+
+	if (nla_put_u64_64bit(msg, KRAW_TRACE_A_TIME, now, KRAW_TRACE_A_PAD) ||
+	    nla_put_u8(msg, KRAW_TRACE_A_HOOK, record->about.hook) ||
+	    nla_put_u8(msg, KRAW_TRACE_A_PROTO, record->about.number) ||
+	    nla_put_u32(msg, KRAW_TRACE_A_LEN, packet->len) ||
+	    addresses_fill(msg, packet) ||
+	    (dev && nla_put_string(msg, KRAW_TRACE_A_DEV, dev)) ||
+	    decision_fill(msg, record))
+		return -EMSGSIZE;
+	return sender_fill(msg, record, packet);
+}
+
+static int data_fill(struct sk_buff *msg, const struct sk_buff *skb, u32 len)
+{
+	struct nlattr *nla;
+
+	if (!len)
+		return 0;
+	nla = nla_reserve(msg, KRAW_A_DATA, len);
+	return nla ? skb_copy_bits(skb, 0, nla_data(nla), len) : -EMSGSIZE;
+}
+
+/* The part of a message that is known at the beginning; its nest stays open. */
+static struct sk_buff *message_begin(const struct kraw_record *record,
+				     const struct kraw_tracer *tracer,
+				     const struct kraw_packet *packet, u64 now,
+				     u32 *at)
+{
+	u32 len = min(tracer->snaplen, packet->skb->len);
+	struct sk_buff *msg;
+	struct nlattr *nest;
+
+	msg = genlmsg_new(ROOM + nla_total_size(len), GFP_RECORD);
+	if (!msg)
+		return NULL;
+	if (!genlmsg_put(msg, tracer->portid, 0, &kraw_genl, 0,
+			 KRAW_CMD_TRACE) ||
+	    data_fill(msg, packet->skb, len))
+		goto err;
+	nest = nla_nest_start(msg, KRAW_A_TRACE);
+	if (!nest || packet_fill(msg, record, packet, now))
+		goto err;
+	*at = (u8 *)nest - msg->data;
+	return msg;
+
+err:
+	nlmsg_free(msg);
+	return NULL;
+}
+
+static int sockets_fill(struct sk_buff *msg, const struct kraw_record *record)
+{
+	u32 i, named = min_t(u32, record->sockets, KRAW_RECORD_SOCKETS_MAX);
+	struct nlattr *nest;
+
+	if (!record->sockets)
+		return 0;
+	if (nla_put_u32(msg, KRAW_TRACE_A_SOCKETS, record->sockets))
+		return -EMSGSIZE;
+	for (i = 0; i < named; i++) {
+		nest = nla_nest_start(msg, KRAW_TRACE_A_SOCKET);
+		if (!nest || nla_put_u32(msg, KRAW_TRACE_SOCKET_A_INODE,
+					 record->socket[i].inode) ||
+		    nla_put_u8(msg, KRAW_TRACE_SOCKET_A_RESULT,
+			       record->socket[i].result))
+			return -EMSGSIZE;
+		nla_nest_end(msg, nest);
+	}
+	return 0;
+}
+
+static int handler_fill(struct sk_buff *msg, const struct kraw_record *record)
+{
+	struct kraw_handler handler;
+
+	if (!record->handler)
+		return 0;
+	kraw_slot_name(record->handler, &handler);
+	if (nla_put_string(msg, KRAW_TRACE_A_HANDLER, handler.symbol) ||
+	    (handler.module[0] &&
+	     nla_put_string(msg, KRAW_TRACE_A_MODULE, handler.module)))
+		return -EMSGSIZE;
+	return nla_put_u8(msg, KRAW_TRACE_A_HANDLER_RESULT,
+			  record->handler_result);
+}
+
+static int icmp_fill(struct sk_buff *msg, const struct kraw_record *record)
+{
+	bool v4 = record->family == KRAW_IPV4;
+
+	if (record->icmp == KRAW_ICMP_RESULT_NONE)
+		return 0;
+	if (nla_put_u8(msg, KRAW_TRACE_A_ICMP_RESULT, record->icmp))
+		return -EMSGSIZE;
+	if (record->icmp != KRAW_ICMP_RESULT_SENT)
+		return 0;
+	if (nla_put_u8(msg, KRAW_TRACE_A_ICMP_TYPE,
+		       v4 ? ICMP_DEST_UNREACH : ICMPV6_PARAMPROB) ||
+	    nla_put_u8(msg, KRAW_TRACE_A_ICMP_CODE,
+		       v4 ? ICMP_PROT_UNREACH : ICMPV6_UNK_NEXTHDR))
+		return -EMSGSIZE;
+	return v4 ? 0 : nla_put_u32(msg, KRAW_TRACE_A_ICMP_POINTER,
+				    record->icmp_pointer);
+}
+
+static int message_end(const struct kraw_record *record, int i)
+{
+	const struct kraw_tracer *tracer = record->copy[i].tracer;
+	struct sk_buff *msg = record->copy[i].msg;
+	int room;
+
+	room = ROOM_END + ROOM_SOCKET * min_t(u32, record->sockets,
+					      KRAW_RECORD_SOCKETS_MAX);
+	if (skb_tailroom(msg) < room &&
+	    pskb_expand_head(msg, 0, room - skb_tailroom(msg), GFP_RECORD))
+		return -ENOMEM;
+	if ((record->expected && nla_put_flag(msg, KRAW_TRACE_A_EXPECTED)) ||
+	    sockets_fill(msg, record) || handler_fill(msg, record) ||
+	    icmp_fill(msg, record) ||
+	    nla_put_u64_64bit(msg, KRAW_TRACE_A_SEQ, record->copy[i].seq,
+			      KRAW_TRACE_A_PAD) ||
+	    nla_put_u64_64bit(msg, KRAW_TRACE_A_LOST,
+			      atomic64_read(&tracer->lost), KRAW_TRACE_A_PAD))
+		return -EMSGSIZE;
+	nla_nest_end(msg, (struct nlattr *)(msg->data + record->copy[i].nest));
+	nlmsg_end(msg, nlmsg_hdr(msg));
+	return 0;
+}
+
+/* Who is to be told: from here on they count the packet. */
+static void choose(struct kraw_record *record, const struct kraw_packet *packet)
+{
+	const struct kraw_net *kn = kraw_net(record->about.net);
+	struct kraw_tracer *tracer;
+	u64 now = 0;
+	int i;
+
+	list_for_each_entry_rcu(tracer, &kn->tracers, list) {
+		/* One takes the place of another: there may seem to be more. */
+		if (record->copies == KRAW_TRACERS_MAX)
+			break;
+		if (!kraw_tracer_wants(tracer, &record->about, packet))
+			continue;
+		now = now ?: ktime_get_real_ns();
+		i = record->copies++;
+		record->copy[i].tracer = tracer;
+		record->copy[i].seq = atomic64_inc_return(&tracer->seen);
+		record->copy[i].msg = message_begin(record, tracer, packet, now,
+						    &record->copy[i].nest);
+	}
+}
+
+/* Whether the packet cannot be answered is asked as in "explain". */
+static u8 icmp_sent(enum kraw_family family, const struct sk_buff *skb)
+{
+	return kraw_unreach_silent(family, skb) ? KRAW_ICMP_RESULT_SILENT :
+						  KRAW_ICMP_RESULT_SENT;
+}
+
+static void expect_socket(void *data, const struct kraw_rawsock *socket)
+{
+	if (socket->matched)
+		kraw_record_note_socket(socket->inode, socket->result);
+}
+
+static const void *handler_of(u8 number, enum kraw_family family)
+{
+	const struct inet6_protocol *p6;
+	const struct net_protocol *p4;
+
+	if (family == KRAW_IPV4) {
+		p4 = rcu_dereference(inet_protos[number]);
+		return p4 ? p4->handler : NULL;
+	}
+	p6 = rcu_dereference(inet6_protos[number]);
+	return p6 ? p6->handler : NULL;
+}
+
+static bool is_final6(u8 number)
+{
+	const struct inet6_protocol *p = rcu_dereference(inet6_protos[number]);
+
+	return p && p->flags & INET6_PROTO_FINAL;
+}
+
+static void expect_handler(struct kraw_record *record, struct sk_buff *skb)
+{
+	u8 number = record->about.number, result = KRAW_SOCKET_RESULT_COPY;
+	const void *handler = handler_of(number, record->family);
+
+	if (record->family == KRAW_IPV6 && is_final6(number) &&
+	    kraw_deliver_final6(record->about.net, skb, number))
+		result = KRAW_SOCKET_RESULT_MEMBER;
+	if (handler)
+		kraw_record_note_handler(handler, result);
+}
+
+/* What the kernel will do: for what kraw does itself notes come later. */
+static void expect(struct kraw_record *record, struct sk_buff *skb)
+{
+	const struct kraw_rawsock_asked asked = { .seen = expect_socket };
+	const struct kraw_proto *proto = record->about.proto;
+	u8 number = record->about.number, unreach = proto->unreach;
+	int offset = skb_transport_offset(skb);
+	bool claimed, handled;
+
+	if (!pskb_may_pull(skb, offset))
+		return;
+	record->expected = true;
+	claimed = kraw_proto_slots(proto) & BIT(record->family);
+	handled = kraw_slot_handled(number, record->family, claimed);
+	__skb_pull(skb, offset);
+	kraw_rawsock_explain(record->about.net, record->family, skb, number,
+			     &asked);
+	if (handled)
+		expect_handler(record, skb);
+	__skb_push(skb, offset);
+	if (handled ? claimed && kraw_unreach_wanted(unreach, true) :
+		      !record->sockets && kraw_unreach_wanted(unreach, false))
+		kraw_record_note_icmp(record->family, skb,
+				      KRAW_ICMP_RESULT_SENT);
+}
+
+static bool tracepoints(void)
+{
+	return trace_kraw_input_enabled() || trace_kraw_deliver_enabled() ||
+	       trace_kraw_output_enabled();
+}
+
+/**
+ * kraw_record_begin - begin the record of a packet
+ * @record:	up to kraw_record_end(), which must follow, on the same CPU
+ * @about:	what is decided about it
+ * @packet:	the packet, data at its IP header. With everything that
+ *		kraw_tracer_fields() asks for; pointers into it are stale afterwards
+ *
+ * Context: RCU read side, bottom halves off.
+ */
+void kraw_record_begin(struct kraw_record *record,
+		       const struct kraw_record_about *about,
+		       const struct kraw_packet *packet)
+{
+	record->about = *about;
+	record->outer = this_cpu_read(current_record);
+	record->skb = packet->skb;
+	record->family = packet->family;
+	record->expected = false;
+	record->icmp = KRAW_ICMP_RESULT_NONE;
+	record->handler = NULL;
+	record->sockets = 0;
+	record->copies = 0;
+	choose(record, packet);
+	if (!record->copies && !tracepoints()) {
+		this_cpu_write(current_record, NULL);
+		return;
+	}
+	this_cpu_write(current_record, record);
+	if (about->hook == KRAW_HOOK_INPUT)
+		trace_kraw_input(record, packet);
+	else
+		trace_kraw_output(record, packet);
+	if (about->verdict == KRAW_VERDICT_ALL)
+		expect(record, (struct sk_buff *)packet->skb);
+}
+
+/* Ends a record and sends it. */
+void kraw_record_end(struct kraw_record *record)
+{
+	int i;
+
+	this_cpu_write(current_record, record->outer);
+	for (i = 0; i < record->copies; i++) {
+		struct sk_buff *msg = record->copy[i].msg;
+
+		if (msg && message_end(record, i)) {
+			nlmsg_free(msg);
+			msg = NULL;
+		}
+		kraw_tracer_send(record->copy[i].tracer, msg);
+	}
+}
+
+/**
+ * kraw_record_note_socket - note that a raw socket matches
+ * @inode:	names it
+ * @result:	what became of the packet there, enum kraw_socket_result
+ */
+void kraw_record_note_socket(u32 inode, u8 result)
+{
+	struct kraw_record *record = this_cpu_read(current_record);
+	u32 i;
+
+	if (!record)
+		return;
+	trace_kraw_deliver(record, KRAW_RECORD_TO_SOCKET, inode, NULL, result);
+	i = record->sockets++;
+	if (i >= KRAW_RECORD_SOCKETS_MAX)
+		return;
+	record->socket[i].inode = inode;
+	record->socket[i].result = result;
+}
+
+/* As kraw_record_handler(). */
+void kraw_record_note_handler(const void *handler, u8 result)
+{
+	struct kraw_record *record = this_cpu_read(current_record);
+
+	if (!record)
+		return;
+	trace_kraw_deliver(record, KRAW_RECORD_TO_HANDLER, 0, handler, result);
+	record->handler = handler;
+	record->handler_result = result;
+}
+
+/* As kraw_record_icmp(). */
+void kraw_record_note_icmp(enum kraw_family family, const struct sk_buff *skb,
+			   u8 result)
+{
+	struct kraw_record *record = this_cpu_read(current_record);
+
+	if (!record)
+		return;
+	if (result == KRAW_ICMP_RESULT_SENT)
+		result = icmp_sent(family, skb);
+	trace_kraw_deliver(record, KRAW_RECORD_TO_ICMP, 0, NULL, result);
+	record->icmp = result;
+	if (family == KRAW_IPV6)
+		record->icmp_pointer = IP6CB(skb)->nhoff;
+}
+
+/* For one more who listens; tracepoints want a result. May sleep. */
+int kraw_record_on(void)
+{
+	static_branch_inc(&kraw_record_key.key);
+	return 0;
+}
+
+/* For one less, at once: only the administrator of the host uses tracepoints. */
+void kraw_record_off(void)
+{
+	static_branch_dec(&kraw_record_key.key);
+}
+
+/*
+ * For one less. Any user may have a namespace and tracers in it: the kernel's
+ * code is not patched more than once a second for them.
+ */
+void kraw_record_off_soon(void)
+{
+	static_branch_slow_dec_deferred(&kraw_record_key);
+}
+
+/* After the last tracer. */
+void kraw_record_exit(void)
+{
+	static_key_deferred_flush(&kraw_record_key);
+}
