@@ -15,6 +15,7 @@
 #include "query.h"
 #include "rule.h"
 #include "sample.h"
+#include "socket.h"
 #include "tracer.h"
 #include "uapi/linux/kraw.h"
 
@@ -187,6 +188,13 @@ static const struct genl_ops ops[] = {
 		.cmd		= KRAW_CMD_TRACE_STOP,
 		.flags		= GENL_UNS_ADMIN_PERM,
 		.doit		= kraw_tracer_stop,
+		.policy		= no_policy,
+		.maxattr	= KRAW_A_MAX,
+	},
+	{
+		.cmd		= KRAW_CMD_SOCKET_GET,
+		.flags		= GENL_UNS_ADMIN_PERM,
+		.dumpit		= kraw_socket_dump,
 		.policy		= no_policy,
 		.maxattr	= KRAW_A_MAX,
 	},

@@ -6,7 +6,7 @@
  * a module, its tables and its match can. What stands here between the match
  * and the socket's queue follows it step by step, so that bound address, peer,
  * device and VRF, filters, membership, policy and receive buffer keep their
- * effect. No other file includes <net/raw.h>.
+ * effect. No other file includes <net/raw.h>, but socket.c, which lists sockets.
  *
  * Context of everything here: RCU read side, bottom halves off. The tables are
  * walked under RCU; a socket is freed only after a grace period.

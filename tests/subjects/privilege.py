@@ -196,6 +196,13 @@ def trace():
     return [refused and refused.name for refused in refusals]
 
 
+def sockets():
+    """The same, for what is said of sockets."""
+    with Client() as client:
+        refused = client.refusal(K.CMD_SOCKET_GET, flags=genl.DUMP)
+    return refused and refused.name
+
+
 def claim(number, families=None):
     """None, or the name and the text of the refusal."""
     with Client() as client:
@@ -281,8 +288,10 @@ def may_read_and_not_write(who):
         refused = other.ask(claim, 252)
         asked = other.ask(explain)
         traced = other.ask(trace)
+        told = other.ask(sockets)
     tap.is_(asked, "EPERM", "asks for no explanation")
     tap.is_(traced, ["EPERM", "EPERM"], "traces nothing")
+    tap.is_(told, "EPERM", "asks nothing about sockets")
     tap.is_(seen, json.loads(json.dumps(before, default=repr)),
             "reads everything")
     tap.is_(written, dict.fromkeys(WRITES, "EPERM"), "changes nothing")
@@ -300,6 +309,7 @@ def cap_net_admin_may_do_everything():
             subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         tap.is_(other.ask(explain), None, "asks for an explanation")
         tap.is_(other.ask(trace), [None, None], "traces")
+        tap.is_(other.ask(sockets), None, "asks about sockets")
         tap.is_(other.ask(read_all)["protos"][0]["claim"], K.CLAIM_PLAIN,
                 "reads it")
     host.apply()
@@ -417,6 +427,7 @@ def managing_ones_own_namespace():
                     "IPv%d: packets in theirs are not" % family)
         tap.is_(other.ask(explain), None, "and may be explained")
         tap.is_(other.ask(trace), [None, None], "and traced")
+        tap.is_(other.ask(sockets), None, "asks about sockets")
         # The other way round
         mine = other.ask(read_all)
         host.apply(proto(77), rule(77, "none"))

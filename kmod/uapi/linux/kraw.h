@@ -18,8 +18,8 @@
  * sent it. Commands that change something need CAP_NET_ADMIN over that
  * namespace. A claim takes a slot of a host-wide table and needs CAP_NET_ADMIN
  * in the initial user namespace too, unless the module parameter
- * "userns_claims" is set. Reading needs no privilege, but for KRAW_CMD_EXPLAIN
- * and KRAW_CMD_TRACE.
+ * "userns_claims" is set. Reading needs no privilege, but for
+ * KRAW_CMD_EXPLAIN, KRAW_CMD_TRACE and KRAW_CMD_SOCKET_GET.
  *
  * Every command that changes something accepts KRAW_A_GENERATION, the
  * generation that the sender expects; another one in force answers -ESTALE.
@@ -318,6 +318,22 @@
  *	KRAW_A_TRACE nest
  *		KRAW_TRACE_A_SEQ	u64, packets it was to be told of
  *		KRAW_TRACE_A_LOST	u64, those of them it was not told of
+ * KRAW_CMD_SOCKET_GET			dump only: what sock_diag does not tell of raw and
+ *					packet sockets. Needs CAP_NET_ADMIN over the
+ *					namespace
+ *    answer (one message a socket):
+ *	KRAW_A_SOCKET nest
+ *		KRAW_SOCKET_A_INODE	u32, as in /proc/PID/fd and sock_diag
+ *		KRAW_SOCKET_A_FAMILY	u8, one bit KRAW_FAMILY_*; absent: packet socket
+ *		KRAW_SOCKET_A_PROTO	u8, raw sockets only
+ *		KRAW_SOCKET_A_FLAGS	u32, bits KRAW_SOCKET_*
+ *		KRAW_SOCKET_A_FILTER	u32, instructions of its socket filter;
+ *					absent: it has none
+ *		KRAW_SOCKET_A_ICMP_FILTER ICMP_FILTER or ICMP6_FILTER: one u32 or eight
+ *					of them, a bit set for each type that is
+ *					refused; absent: not such a socket
+ *		KRAW_SOCKET_A_MROUTE	u32, multicast routing table that it has set up
+ *					(MRT_INIT, MRT6_INIT); absent: none
  *
  * Notifications go to the multicast group "config" of the namespace, and to the
  * sender alone if it asked with NLM_F_ECHO. Their command is the one that
@@ -349,6 +365,7 @@ enum kraw_cmd {
 	KRAW_CMD_EXPLAIN,
 	KRAW_CMD_TRACE,
 	KRAW_CMD_TRACE_STOP,
+	KRAW_CMD_SOCKET_GET,
 
 	__KRAW_CMD_MAX,
 	KRAW_CMD_MAX = __KRAW_CMD_MAX - 1
@@ -366,6 +383,7 @@ enum kraw_attr {
 	KRAW_A_STEP,		/* nest of enum kraw_step_attr */
 	KRAW_A_TRACE,		/* nest of enum kraw_trace_attr */
 	KRAW_A_DATA,		/* bytes of a packet */
+	KRAW_A_SOCKET,		/* nest of enum kraw_socket_attr */
 
 	__KRAW_A_MAX,
 	KRAW_A_MAX = __KRAW_A_MAX - 1
@@ -376,7 +394,7 @@ enum kraw_attr {
 
 /*
  * KRAW_PROTO_A_FAMILIES, KRAW_STATS_A_FAMILY, KRAW_HANDLER_A_FAMILY,
- * KRAW_STEP_A_FAMILY
+ * KRAW_STEP_A_FAMILY, KRAW_SOCKET_A_FAMILY
  */
 #define KRAW_FAMILY_IPV4	0x1
 #define KRAW_FAMILY_IPV6	0x2
@@ -795,5 +813,24 @@ enum kraw_trace_socket_attr {
 	__KRAW_TRACE_SOCKET_A_MAX,
 	KRAW_TRACE_SOCKET_A_MAX = __KRAW_TRACE_SOCKET_A_MAX - 1
 };
+/* A raw socket or a packet socket. */
+enum kraw_socket_attr {
+	KRAW_SOCKET_A_UNSPEC,
+	KRAW_SOCKET_A_INODE,	/* u32 */
+	KRAW_SOCKET_A_FAMILY,	/* u8, one bit KRAW_FAMILY_* */
+	KRAW_SOCKET_A_PROTO,	/* u8 */
+	KRAW_SOCKET_A_FLAGS,	/* u32, bits KRAW_SOCKET_* */
+	KRAW_SOCKET_A_FILTER,	/* u32, instructions */
+	KRAW_SOCKET_A_ICMP_FILTER, /* array of u32 */
+	KRAW_SOCKET_A_MROUTE,	/* u32, number of a table */
+
+	__KRAW_SOCKET_A_MAX,
+	KRAW_SOCKET_A_MAX = __KRAW_SOCKET_A_MAX - 1
+};
+
+/* KRAW_SOCKET_A_FLAGS */
+#define KRAW_SOCKET_HDRINCL	0x1	/* writes its own IP headers */
+#define KRAW_SOCKET_EBPF	0x2	/* its filter is eBPF, not classic */
+#define KRAW_SOCKET_REFUSES_ALL	0x4	/* its filter starts with "return 0" */
 
 #endif /* _UAPI_LINUX_KRAW_H */

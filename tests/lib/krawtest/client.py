@@ -54,13 +54,15 @@ def _names(prefix):
 
 _TOP = {K.A_GENERATION: "generation", K.A_FLAGS: "flags", K.A_PROTO: "proto",
         K.A_RULE: "rule", K.A_HANDLER: "handler", K.A_PACKET: "packet",
-        K.A_STEP: "step", K.A_TRACE: "trace", K.A_DATA: "data"}
+        K.A_STEP: "step", K.A_TRACE: "trace", K.A_DATA: "data",
+        K.A_SOCKET: "socket"}
 _NESTS = {"proto": _names("PROTO_A_"), "rule": _names("RULE_A_"),
           "handler": _names("HANDLER_A_"), "stats": _names("STATS_A_"),
           "packet": _names("PACKET_A_"), "step": _names("STEP_A_"),
           "trace": _names("TRACE_A_"),
-          "socket": _names("TRACE_SOCKET_A_")}
-_BYTES = ("src", "dst", "bpf", "local", "peer")
+          "trace_socket": _names("TRACE_SOCKET_A_"),
+          "socket": _names("SOCKET_A_")}
+_BYTES = ("src", "dst", "bpf", "local", "peer", "icmp_filter")
 _TEXT = ("dev", "expr", "symbol", "module", "mirror", "comment", "handler")
 _FLAGS = ("fragment", "hdrincl", "spoofed", "trace", "one_reuseport")
 _SIZES = {"pref": "=I", "handle": "=I", "len_min": "=I", "len_max": "=I",
@@ -180,7 +182,8 @@ def _nest(names, payload):
             stats = _nest(_NESTS["stats"], data)
             out.setdefault("stats", {})[stats.pop("family")] = stats
         elif name == "socket":
-            out.setdefault("socket", []).append(_nest(_NESTS["socket"], data))
+            out.setdefault("socket", []).append(
+                _nest(_NESTS["trace_socket"], data))
         elif name:
             out[name] = _value(name, data)
     return out
@@ -260,6 +263,11 @@ class Client:
         """
         return [read(m.payload) for m in self.send(
             K.CMD_EXPLAIN, packet(number, src, dst, **more), flags=genl.DUMP)]
+
+    def sockets(self):
+        """What sock_diag does not tell of raw and packet sockets, by inode."""
+        found = [m["socket"] for m in self._dump(K.CMD_SOCKET_GET)]
+        return {one.pop("inode"): one for one in found}
 
     def generation(self):
         """Of the configuration in force."""
