@@ -12,6 +12,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from krawtest import clock, packet, tap, tool
 from krawtest.counters import Watch
+from krawtest.manage import check, managed
 from krawtest.netns import Lab
 from krawtest.who import UNREACH, Probe
 
@@ -177,27 +178,47 @@ def claimed_elsewhere(family):
         tool.do("proto del 253", lab.right)
 
 
-@tap.each(4, 6)
-def managed_here(family):
-    tool.do("proto add 253 deliver all", lab.other)
-    try:
+@tap.each(*((family, account) for account in ("match", "exact")
+            for family in (4, 6)))
+def managed_here(family, account):
+    with managed(253, lab.other, "account " + account):
         compare(family, "managed here")
-        seen = tool.stats(253, lab.other)[family]
-        tap.ok(seen["seen"] > 0, "kraw has seen them")
-        tap.is_(seen["all"], seen["seen"], "and all had verdict all")
-    finally:
-        tool.do("proto del 253", lab.other)
+        seen = check(253, lab.other)[family]
+    tap.ok(seen["seen"] > 0, "kraw has seen them")
+    tap.is_(seen["all"], seen["seen"], "and all had verdict all")
+    counts_tell(seen, family, account)
 
 
-@tap.each(4, 6)
-def managed_here_and_claimed_elsewhere(family):
-    tool.do("proto add 253 claim plain", lab.right)
-    tool.do("proto add 253 deliver all", lab.other)
-    try:
+@tap.each(*((family, account) for account in ("match", "exact")
+            for family in (4, 6)))
+def managed_here_and_claimed_elsewhere(family, account):
+    with managed(253, lab.right, "claim plain"), \
+            managed(253, lab.other, "account " + account):
         compare(family, "managed here, claimed in right")
-    finally:
-        tool.do("proto del 253", lab.other)
-        tool.do("proto del 253", lab.right)
+        counts_tell(check(253, lab.other)[family], family, account)
+
+
+def counts_tell(seen, family, account):
+    """
+    What kraw says about the traffic of one measurement, which once() may have
+    repeated, is what the kernel's counters say.
+    """
+    unknown = seen["end_unknown"]
+    if account == "match":
+        # with a policy here nobody knows whether the unanswered are forbidden
+        tap.ok(unknown and not seen["end_policy"],
+               "where a policy may forbid is unknown", seen)
+        return
+    tap.is_((unknown, seen["raw_unknown"], seen["unreach_unknown"]),
+            (0, 0, 0), "nothing is unknown")
+    tap.ok(seen["end_policy"] and seen["end_raw"] and seen["end_nobody"] and
+           seen["raw_policy"] and seen["raw_copies"], "all of it happened",
+           seen)
+    tap.is_(seen["end_policy"], seen["raw_policy"],
+            "half of what the policy forbids was for a raw socket")
+    silent = int(family == 4)	# the broadcast
+    tap.is_((seen["unreach_sent"] > 0, seen["unreach_silent"] >= silent),
+            (True, True), "who was told")
 
 
 @tap.case
