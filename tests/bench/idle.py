@@ -20,6 +20,8 @@ for x in range(ROUNDS):
     udp("loaded and idle", x)
     guest.run("kraw", "proto", "add", "253")
     udp("another protocol managed", x)
+    guest.run("kraw", "proto", "set", "253", "account", "exact")
+    udp("another protocol managed, exact", x)
     guest.run("kraw", "apply", guest.kraw_rules(guest.prefixes(1000), "all"))
     udp("another protocol managed, 1000 rules", x)
     guest.run("kraw", "flush")

@@ -23,10 +23,13 @@ def measure(series, sockets, *args, copies=True):
                                   *args, count=count, repetitions=4))
 
 
-def deliver(verdict):
-    refusal = tool.kraw("proto add 253 deliver " + verdict).err.strip()
+def deliver(verdict, account="match"):
+    refusal = tool.kraw("proto add 253 deliver %s account %s" %
+                        (verdict, account)).err.strip()
     for sockets in SOCKETS:
         series = "deliver " + verdict
+        if account != "match":
+            series += ", " + account
         if refusal:
             missing(series, sockets, refusal)
         else:
@@ -45,4 +48,6 @@ guest.nft_flush()
 module = guest.load()
 for verdict in ("all", "raw", "one", "none"):
     deliver(verdict)
+for verdict in ("all", "raw"):
+    deliver(verdict, "exact")
 module.close()
