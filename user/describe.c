@@ -4,7 +4,6 @@
 #include "counters.h"
 #include "error.h"
 #include "names.h"
-#include "sockets.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -215,6 +214,22 @@ const struct field handler_fields[] = {
 	{ NULL },
 };
 
+/* "gre_rcv [gre]", with details also what is built in, and what is unchecked. */
+static char *handler_where(const struct handler *handler)
+{
+	bool unchecked = handler->flags & KRAW_HANDLER_NO_POLICY;
+	const char *more = "";
+
+	if (options.details && !handler->module)
+		more = unchecked ? " (built in, no IPsec policy)" :
+				   " (built in)";
+	else if (options.details && unchecked)
+		more = " (no IPsec policy)";
+	if (!handler->module)
+		return xasprintf("%s%s", handler->symbol, more);
+	return xasprintf("%s [%s]%s", handler->symbol, handler->module, more);
+}
+
 json_t *handler_text(const struct handler *handler)
 {
 	json_t *value;
@@ -226,9 +241,7 @@ json_t *handler_text(const struct handler *handler)
 		return json_string("kraw (claimed here)");
 	if (handler->flags & KRAW_HANDLER_KRAW)
 		return json_string("kraw (claimed by another namespace)");
-	if (!handler->module)
-		return output_string(handler->symbol);
-	text = xasprintf("%s [%s]", handler->symbol, handler->module);
+	text = handler_where(handler);
 	value = output_string(text);
 	free(text);
 	return value;
@@ -249,26 +262,4 @@ json_t *address_json(uint8_t family, const uint8_t *address)
 	if (!memcmp(address, any, family == AF_INET ? 4 : 16))
 		return json_null();
 	return address_text(family, address);
-}
-
-json_t *processes_json(const struct raw_socket *entry)
-{
-	json_t *list;
-	size_t i;
-
-	if (entry->hidden)
-		return json_null();
-	list = json_array();
-	for (i = 0; i < entry->owners; i++) {
-		json_t *process = json_object();
-
-		json_object_set_new(process, "name",
-				    output_string(entry->owner[i].name));
-		json_object_set_new(process, "pid",
-				    json_integer(entry->owner[i].pid));
-		json_object_set_new(process, "fd",
-				    json_integer(entry->owner[i].fd));
-		json_array_append_new(list, process);
-	}
-	return list;
 }

@@ -16,11 +16,9 @@ extern const struct field rule_name_fields[];
 
 /* Pieces that other descriptions are made of. */
 struct handler;
-struct raw_socket;
 json_t *handler_text(const struct handler *handler); /* for a person */
 json_t *address_text(uint8_t family, const uint8_t *address);
 json_t *address_json(uint8_t family, const uint8_t *address); /* zero: null */
-json_t *processes_json(const struct raw_socket *entry);
 json_t *families_json(unsigned int families);
 
 #endif /* KRAW_DESCRIBE_H */

@@ -356,7 +356,17 @@ static json_t *socket_processes(const void *object)
 
 	if (!is(step, KRAW_STEP_KIND_SOCKET))
 		return NULL;
-	return step->owners ? processes_json(step->owners) : json_array();
+	return step->owners ? owners_json(step->owners) : json_array();
+}
+
+static json_t *socket_processes_text(const void *object)
+{
+	static const struct owners nobody;
+	const struct step *step = object;
+
+	if (!is(step, KRAW_STEP_KIND_SOCKET))
+		return NULL;
+	return owners_text(step->owners ? step->owners : &nobody);
 }
 
 static json_t *socket_matched(const void *object)
@@ -521,8 +531,8 @@ const struct field step_fields[] = {
 	{ "mark", "mark", NULL, packet_mark },
 	{ "fragment", NULL, NULL, packet_fragment },
 	{ NULL, "", NULL, packet_fragment_text, .form = FORM_TEXT },
-	{ "processes", "process", NULL, socket_processes,
-	  .form = FORM_PROCESSES },
+	{ "processes", NULL, NULL, socket_processes },
+	{ NULL, "process", NULL, socket_processes_text, .form = FORM_TEXT },
 	{ "handler", NULL, NULL, step_handler },
 	{ NULL, "", NULL, step_handler_text, .form = FORM_TEXT },
 	{ "copies", "copies", NULL, outcome_copies },

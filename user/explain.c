@@ -22,7 +22,8 @@ struct answer {
 	struct packet packet;
 	struct rule rule;
 	struct handler handler;
-	struct raw_sockets sockets;
+	struct owners *owners; /* of the sockets, in the order of their steps */
+	size_t sockets;
 	struct step *step;
 	size_t count, size;
 };
@@ -311,27 +312,26 @@ static int message_get(const struct nlmsghdr *nlh, void *data)
 }
 
 /* The processes that hold the sockets: best effort, the kernel names inodes. */
-static int find_owners(struct answer *answer)
+static void find_owners(struct answer *answer)
 {
-	bool any = false;
-	size_t i, j;
-	int ret;
+	struct owners **sockets;
+	size_t i, count = 0;
 
-	for (i = 0; i < answer->count; i++)
-		any |= answer->step[i].kind == KRAW_STEP_KIND_SOCKET;
-	if (!any)
-		return 0;
-	ret = raw_sockets_get(&answer->sockets, answer->packet.proto);
-	if (ret)
-		return ret;
-	for (i = 0; i < answer->count; i++)
-		for (j = 0; j < answer->sockets.count; j++)
-			if (answer->step[i].kind == KRAW_STEP_KIND_SOCKET &&
-			    answer->step[i].inode ==
-				    answer->sockets.entry[j].inode)
-				answer->step[i].owners = &answer->sockets
-								  .entry[j];
-	return 0;
+	answer->owners = xalloc((answer->count + 1) * sizeof(*answer->owners));
+	sockets = xalloc((answer->count + 1) * sizeof(*sockets));
+	for (i = 0; i < answer->count; i++) {
+		if (answer->step[i].kind != KRAW_STEP_KIND_SOCKET)
+			continue;
+		answer->owners[count] = (struct owners){
+			.inode = answer->step[i].inode,
+		};
+		answer->step[i].owners = &answer->owners[count];
+		sockets[count] = &answer->owners[count];
+		count++;
+	}
+	answer->sockets = count;
+	owners_find(sockets, count);
+	free(sockets);
 }
 
 static void answer_clear(struct answer *answer)
@@ -344,7 +344,9 @@ static void answer_clear(struct answer *answer)
 	free(answer->packet.payload);
 	rule_clear(&answer->rule);
 	handler_clear(&answer->handler);
-	raw_sockets_clear(&answer->sockets);
+	for (i = 0; i < answer->sockets; i++)
+		owners_clear(&answer->owners[i]);
+	free(answer->owners);
 }
 
 static int ask(struct answer *answer)
@@ -357,8 +359,10 @@ static int ask(struct answer *answer)
 		return ret;
 	nl_begin(&msg, KRAW_CMD_EXPLAIN, 0);
 	packet_put(&msg, &answer->packet);
-	return nl_dump(&msg, message_get, answer, "explain") ?:
-		       find_owners(answer);
+	ret = nl_dump(&msg, message_get, answer, "explain");
+	if (!ret)
+		find_owners(answer);
+	return ret;
 }
 
 int explain_main(struct args *args)

@@ -3,7 +3,7 @@
 #define KRAW_EXPLAIN_H
 
 #include "config.h"
-#include "sockets.h"
+#include "owners.h"
 
 /* A packet, as the user or the kernel describes it. */
 struct packet {
@@ -38,7 +38,7 @@ struct step {
 	uint8_t local[16], peer[16]; /* zero: any */
 	char *dev; /* to be freed; NULL: any */
 	uint8_t socket_result;
-	const struct raw_socket *owners; /* NULL: not found again */
+	const struct owners *owners; /* NULL: not found again */
 	uint32_t matching, copies;
 	uint8_t icmp_result, icmp_type, icmp_code;
 	uint32_t icmp_pointer;

@@ -3,13 +3,11 @@
 #include "lines.h"
 #include "names.h"
 #include "netlink.h"
+#include "netns.h"
 #include "output.h"
 #include "subcommands.h"
 #include "version.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +62,7 @@ static void print_help(FILE *file)
 	      "  -s, -statistics   print counters too\n"
 	      "  -d, -details      print more\n"
 	      "  -n, -netns NAME   work in this network namespace, or in that of a path\n"
+	      "  -all-netns        show: all network namespaces\n"
 	      "  -b, -batch FILE   run the commands in FILE, one a line; - is standard input\n"
 	      "  -force            go on after an error in a batch\n"
 	      "  -c, -color[=auto|always|never]\n"
@@ -172,28 +171,6 @@ static int run_batch(const char *name)
 	return ret ? ret : first;
 }
 
-/* Everything that follows happens in the other network namespace. */
-static int enter_netns(const char *name)
-{
-	char *path;
-	int fd, ret = 0;
-
-	path = strchr(name, '/') ? xstrdup(name) :
-				   xasprintf("/run/netns/%s", name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		ret = fail("network namespace %s: cannot open %s: %s", name,
-			   path, strerror(errno));
-	else if (setns(fd, CLONE_NEWNET))
-		ret = refused("network namespace %s: cannot enter it: %s%s",
-			      name, strerror(errno),
-			      errno == EPERM ? ": it needs CAP_SYS_ADMIN" : "");
-	if (fd >= 0)
-		close(fd);
-	free(path);
-	return ret;
-}
-
 static int set_colour(const char *when)
 {
 	if (!when || !strcmp(when, "always"))
@@ -228,6 +205,8 @@ static int read_option(struct args *args, bool *done)
 		options.details = true;
 	} else if (is_option(word, "n", "netns")) {
 		return args_value(args, word, &run.netns);
+	} else if (is_option(word, NULL, "all-netns")) {
+		options.all_netns = true;
 	} else if (is_option(word, "b", "batch")) {
 		return args_value(args, word, &run.batch);
 	} else if (is_option(word, NULL, "force")) {
@@ -262,7 +241,7 @@ static int run_all(struct args *args)
 	if (ret || done)
 		return ret;
 	if (run.netns) {
-		ret = enter_netns(run.netns);
+		ret = netns_enter(run.netns);
 		if (ret)
 			return ret;
 	}

@@ -7,6 +7,7 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -181,6 +182,48 @@ int dscp_number(const char *name)
 	if (!strcasecmp(name, "le"))
 		return 1;
 	return -1;
+}
+
+const char *icmp_type_name(uint8_t family, unsigned int type)
+{
+	/* As nft(8) calls them. */
+	static const struct {
+		uint8_t family, type;
+		const char *name;
+	} names[] = {
+		{ AF_INET, 0, "echo-reply" },
+		{ AF_INET, 3, "destination-unreachable" },
+		{ AF_INET, 4, "source-quench" },
+		{ AF_INET, 5, "redirect" },
+		{ AF_INET, 8, "echo-request" },
+		{ AF_INET, 9, "router-advertisement" },
+		{ AF_INET, 10, "router-solicitation" },
+		{ AF_INET, 11, "time-exceeded" },
+		{ AF_INET, 12, "parameter-problem" },
+		{ AF_INET, 13, "timestamp-request" },
+		{ AF_INET, 14, "timestamp-reply" },
+		{ AF_INET6, 1, "destination-unreachable" },
+		{ AF_INET6, 2, "packet-too-big" },
+		{ AF_INET6, 3, "time-exceeded" },
+		{ AF_INET6, 4, "parameter-problem" },
+		{ AF_INET6, 128, "echo-request" },
+		{ AF_INET6, 129, "echo-reply" },
+		{ AF_INET6, 130, "mld-listener-query" },
+		{ AF_INET6, 131, "mld-listener-report" },
+		{ AF_INET6, 132, "mld-listener-done" },
+		{ AF_INET6, 133, "nd-router-solicit" },
+		{ AF_INET6, 134, "nd-router-advert" },
+		{ AF_INET6, 135, "nd-neighbor-solicit" },
+		{ AF_INET6, 136, "nd-neighbor-advert" },
+		{ AF_INET6, 137, "nd-redirect" },
+		{ AF_INET6, 143, "mld2-listener-report" },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (names[i].family == family && names[i].type == type)
+			return names[i].name;
+	return NULL;
 }
 
 const char *extension_header(uint8_t number)

@@ -37,6 +37,9 @@ int dscp_number(const char *name);
 /* The number of a protocol name, or -1. */
 int protocol_number(const char *name);
 
+/* The name of an ICMP or ICMPv6 type, or NULL. */
+const char *icmp_type_name(uint8_t family, unsigned int type);
+
 /* The IPv6 extension header that this number stands for, or NULL. */
 const char *extension_header(uint8_t number);
 

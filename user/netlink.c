@@ -291,25 +291,26 @@ int nl_request(struct nl_msg *msg, nl_seen seen, void *data, const char *what)
 	return nl_conclude(&refusal, what);
 }
 
-int nl_dump(struct nl_msg *msg, nl_seen seen, void *data, const char *what)
+int nl_try_dump(struct nl_msg *msg, nl_seen seen, void *data, const char *what,
+		struct nl_refusal *refusal)
 {
 	const struct timespec pause = { .tv_nsec = 5 * 1000 * 1000 };
-	struct nl_refusal refusal = { 0 };
 	struct answer answer = { 0 };
 	unsigned int tries;
 	int ret = 0;
 
+	memset(refusal, 0, sizeof(*refusal));
 	msg->nlh->nlmsg_flags |= NLM_F_DUMP;
 	for (tries = 0; tries < DUMP_TRIES; tries++) {
-		nl_refusal_clear(&refusal);
+		nl_refusal_clear(refusal);
 		answer_free(&answer);
-		refusal.error = send_request(msg);
-		if (refusal.error)
+		refusal->error = send_request(msg);
+		if (refusal->error)
 			break;
-		ret = collect(&answer, &refusal);
+		ret = collect(&answer, refusal);
 		if (ret)
 			break;
-		if (!answer.interrupted && refusal.error != EINTR)
+		if (!answer.interrupted && refusal->error != EINTR)
 			break;
 		nanosleep(&pause, NULL);
 	}
@@ -317,12 +318,21 @@ int nl_dump(struct nl_msg *msg, nl_seen seen, void *data, const char *what)
 	if (!ret && tries == DUMP_TRIES)
 		ret = refused("%s: the configuration keeps changing: try again",
 			      what);
+	if (!ret && !refusal->error)
+		ret = show_answer(&answer, seen, data);
+	answer_free(&answer);
+	return ret;
+}
+
+int nl_dump(struct nl_msg *msg, nl_seen seen, void *data, const char *what)
+{
+	struct nl_refusal refusal;
+	int ret;
+
+	ret = nl_try_dump(msg, seen, data, what, &refusal);
 	if (!ret)
 		ret = nl_conclude(&refusal, what);
-	if (!ret)
-		ret = show_answer(&answer, seen, data);
 	nl_refusal_clear(&refusal);
-	answer_free(&answer);
 	return ret;
 }
 

@@ -65,6 +65,10 @@ int nl_request(struct nl_msg *msg, nl_seen seen, void *data, const char *what);
  */
 int nl_dump(struct nl_msg *msg, nl_seen seen, void *data, const char *what);
 
+/* The same, with the kernel's refusal as nl_talk has it. */
+int nl_try_dump(struct nl_msg *msg, nl_seen seen, void *data, const char *what,
+		struct nl_refusal *refusal);
+
 /* The attributes of a message of the family, by number. */
 int nl_attrs(const struct nlmsghdr *nlh, const struct nlattr **attrs,
 	     uint16_t max);

@@ -14,6 +14,7 @@ struct options options;
 struct output {
 	const struct field *fields;
 	enum output_style style;
+	const char *title;
 	json_t *list; /* JSON: everything up to the end */
 	struct libscols_table *table;
 };
@@ -49,6 +50,8 @@ static bool wanted(const struct field *field, bool json)
 	case FIELD_DETAILS_TEXT:
 	case FIELD_HANDLE:
 		return json || options.details;
+	case FIELD_NETNS:
+		return json || options.all_netns;
 	default:
 		return true;
 	}
@@ -179,26 +182,6 @@ static void write_limit(FILE *file, const json_t *limit)
 	}
 }
 
-static void write_processes(FILE *file, json_t *list)
-{
-	json_t *process;
-	size_t i;
-
-	if (json_is_null(list))
-		fputs("owner unknown (needs root)", file);
-	else if (!json_array_size(list))
-		fputs("no process to be seen from here", file);
-	json_array_foreach(list, i, process) {
-		if (i)
-			fputs(", ", file);
-		write_scalar(file, json_object_get(process, "name"), false);
-		fputs(" pid ", file);
-		write_scalar(file, json_object_get(process, "pid"), false);
-		fputs(" fd ", file);
-		write_scalar(file, json_object_get(process, "fd"), false);
-	}
-}
-
 static void write_value(FILE *file, const struct field *field, json_t *value)
 {
 	switch (field->form) {
@@ -218,9 +201,6 @@ static void write_value(FILE *file, const struct field *field, json_t *value)
 		break;
 	case FORM_FAMILIES:
 		write_families(file, value);
-		break;
-	case FORM_PROCESSES:
-		write_processes(file, value);
 		break;
 	case FORM_COUNTERS:
 		write_counters(file, value);
@@ -395,6 +375,15 @@ struct output *output_begin(const struct field *fields, enum output_style style)
 	return output;
 }
 
+struct output *output_begin_titled(const struct field *fields,
+				   const char *title)
+{
+	struct output *output = output_begin(fields, OUTPUT_TABLE);
+
+	output->title = title;
+	return output;
+}
+
 void output_add(struct output *output, const void *object)
 {
 	if (options.json) {
@@ -415,8 +404,11 @@ int output_end(struct output *output, int error)
 	} else if (options.json) {
 		output_print(output->list);
 	} else if (output->table) {
-		if (!error && scols_table_get_nlines(output->table))
+		if (!error && scols_table_get_nlines(output->table)) {
+			if (output->title)
+				printf("\n%s\n", output->title);
 			scols_print_table(output->table);
+		}
 		scols_unref_table(output->table);
 	}
 	free(output);

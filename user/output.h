@@ -13,6 +13,7 @@ extern struct options {
 	bool statistics;
 	bool details;
 	bool colour;
+	bool all_netns;
 } options;
 
 /* How the value of a field is written as text. */
@@ -23,7 +24,6 @@ enum field_form {
 	FORM_LIMIT, /* { "rate": 10, "burst": 5 } as 10/s burst 5 */
 	FORM_RANGE, /* [1, 5] as 1-5, [1, 1] as 1 */
 	FORM_FAMILIES, /* ["ipv4"] as ipv4, both of them as both */
-	FORM_PROCESSES, /* [{ "name": "a", "pid": 1, "fd": 2 }], null: unknown */
 	FORM_COUNTERS, /* { "ipv4": { "seen": 1 } } on lines of their own */
 };
 
@@ -34,6 +34,7 @@ enum field_when {
 	FIELD_DETAILS, /* with -d */
 	FIELD_DETAILS_TEXT, /* in text with -d */
 	FIELD_HANDLE, /* the same, and in commands that name the object */
+	FIELD_NETNS, /* in text when all network namespaces are shown */
 	FIELD_INFO, /* no part of the configuration: not saved */
 };
 
@@ -63,6 +64,10 @@ enum output_style {
 
 struct output *output_begin(const struct field *fields,
 			    enum output_style style);
+
+/* A table in text, with an empty line and a title before it if it has lines. */
+struct output *output_begin_titled(const struct field *fields,
+				   const char *title);
 void output_add(struct output *output, const void *object);
 
 /*

@@ -1,142 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0
-#include "config.h"
-#include "describe.h"
+#include "describe_socket.h"
 #include "error.h"
+#include "inventory.h"
 #include "names.h"
-#include "sockets.h"
 #include "subcommands.h"
 
-#include <errno.h>
-#include <net/if.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 const char show_usage[] =
-	"Usage: kraw show [proto P]\n"
+	"Usage: kraw [-n NETNS | -all-netns] show [proto P]\n"
 	"Who receives what: each protocol number that is managed, has a handler in the\n"
-	"kernel or a raw socket. Works without kraw.ko and without root, showing less.\n";
+	"kernel or a raw socket; then the raw sockets with their processes, who does\n"
+	"multicast routing, and the packet sockets that see it too. Works without\n"
+	"kraw.ko and without root, showing less. With -d: more columns.\n";
 
-/* Everything that is known. */
-struct inventory {
-	bool module; /* protocols and handlers are known */
-	struct proto_list protos;
-	struct handler handlers[256][2]; /* no symbol: nobody */
-	struct raw_sockets sockets;
-};
-
-/* One protocol number of it. */
+/* One protocol number in one network namespace. */
 struct row {
-	const struct inventory *all;
-	uint8_t number;
+	const struct place *place;
+	int number; /* -1: what is no protocol's */
 	const struct proto *proto; /* NULL: not managed */
 	const struct handler *handler; /* two */
 	const struct raw_socket *socket; /* the first of them */
 	size_t sockets;
 };
 
-static json_t *socket_protocol(const void *object)
+static json_t *row_netns(const void *object)
 {
-	const struct raw_socket *entry = object;
+	const struct row *row = object;
 
-	return json_integer(entry->protocol);
+	return output_string(row->place->netns->name);
 }
-
-static json_t *socket_family(const void *object)
-{
-	const struct raw_socket *entry = object;
-
-	return json_string(entry->family == AF_INET ? "ipv4" : "ipv6");
-}
-
-static json_t *socket_local(const void *object)
-{
-	const struct raw_socket *entry = object;
-
-	return address_json(entry->family, entry->local);
-}
-
-static json_t *socket_peer(const void *object)
-{
-	const struct raw_socket *entry = object;
-
-	return address_json(entry->family, entry->peer);
-}
-
-static json_t *socket_device(const void *object)
-{
-	const struct raw_socket *entry = object;
-	char name[IFNAMSIZ];
-
-	if (entry->no_device)
-		return NULL;
-	if (!entry->ifindex)
-		return json_null();
-	if (!if_indextoname(entry->ifindex, name))
-		snprintf(name, sizeof(name), "if%u", entry->ifindex);
-	return output_string(name);
-}
-
-static json_t *socket_queue(const void *object)
-{
-	const struct raw_socket *entry = object;
-
-	return json_integer(entry->receive_queue);
-}
-
-static json_t *socket_drops(const void *object)
-{
-	const struct raw_socket *entry = object;
-
-	return json_integer(entry->drops);
-}
-
-static json_t *socket_uid(const void *object)
-{
-	const struct raw_socket *entry = object;
-
-	return json_integer(entry->uid);
-}
-
-static json_t *socket_inode(const void *object)
-{
-	const struct raw_socket *entry = object;
-
-	return json_integer(entry->inode);
-}
-
-static json_t *socket_processes(const void *object)
-{
-	return processes_json(object);
-}
-
-static const struct field socket_fields[] = {
-	{ "proto", NULL, "PROTO", socket_protocol, .colour = COLOUR_NUMBER },
-	{ "family", NULL, "FAMILY", socket_family },
-	{ "local", NULL, "LOCAL", socket_local },
-	{ "peer", NULL, "PEER", socket_peer },
-	{ "dev", NULL, "DEV", socket_device, .form = FORM_TEXT },
-	{ "receive_queue", NULL, "RECV-Q", socket_queue },
-	{ "drops", NULL, "DROPS", socket_drops },
-	{ "uid", NULL, "UID", socket_uid, .when = FIELD_DETAILS_TEXT },
-	{ "inode", NULL, "INODE", socket_inode, .when = FIELD_DETAILS_TEXT },
-	{ "processes", NULL, "PROCESS", socket_processes,
-	  .form = FORM_PROCESSES },
-	{ NULL },
-};
 
 static json_t *row_number(const void *object)
 {
 	const struct row *row = object;
 
-	return json_integer(row->number);
+	return row->number < 0 ? json_null() : json_integer(row->number);
 }
 
 static json_t *row_name(const void *object)
 {
 	const struct row *row = object;
 
-	return output_string(protocol_name(row->number));
+	return row->number < 0 ? NULL :
+				 output_string(protocol_name(row->number));
 }
 
 /* Whether it is managed nobody can say without the module. */
@@ -144,7 +54,9 @@ static json_t *row_managed(const void *object)
 {
 	const struct row *row = object;
 
-	return row->all->module ? json_boolean(row->proto) : json_null();
+	if (row->number < 0)
+		return NULL;
+	return row->place->module ? json_boolean(row->proto) : json_null();
 }
 
 /* The field of the protocol's own description, null where it has none. */
@@ -152,6 +64,8 @@ static json_t *of_proto(const struct row *row, const char *key)
 {
 	const struct field *field = proto_fields;
 
+	if (row->number < 0)
+		return NULL;
 	if (!row->proto)
 		return json_null();
 	while (strcmp(field->key, key))
@@ -190,7 +104,9 @@ static json_t *row_handlers(const void *object)
 	unsigned int i;
 	json_t *list;
 
-	if (!row->all->module)
+	if (row->number < 0)
+		return NULL;
+	if (!row->place->module)
 		return json_null();
 	list = json_array();
 	for (i = 0; i < 2; i++)
@@ -203,7 +119,7 @@ static json_t *row_handlers(const void *object)
 
 static json_t *row_handler(const struct row *row, unsigned int family)
 {
-	if (!row->all->module)
+	if (!row->place->module)
 		return json_string("unknown");
 	return handler_text(&row->handler[family]);
 }
@@ -228,16 +144,107 @@ static json_t *row_count(const void *object)
 static json_t *row_sockets(const void *object)
 {
 	const struct row *row = object;
-	json_t *list = json_array();
+	struct raw_row one = { .netns = row->place->netns };
+	json_t *list;
 	size_t i;
 
-	for (i = 0; i < row->sockets; i++)
-		json_array_append_new(list, output_json(socket_fields,
-							&row->socket[i]));
+	if (row->number < 0)
+		return NULL;
+	list = json_array();
+	for (i = 0; i < row->sockets; i++) {
+		one.socket = &row->socket[i];
+		json_array_append_new(list, output_json(raw_fields, &one));
+	}
+	return list;
+}
+
+/* Whether the multicast routing role of that family is about this number. */
+static bool role_concerns(uint8_t family, int number)
+{
+	switch (number) {
+	case IPPROTO_IGMP:
+		return family == AF_INET;
+	case IPPROTO_ICMPV6:
+		return family == AF_INET6;
+	default:
+		return number < 0 || number == IPPROTO_PIM;
+	}
+}
+
+/* Calls it for each socket that has the role, or may have it. */
+static void each_role(const struct place *place, int number,
+		      void (*seen)(void *data, const struct role_row *role),
+		      void *data)
+{
+	struct role_row role = { .netns = place->netns };
+	size_t i, j;
+
+	for (i = 0; i < 2; i++) {
+		role.mroute = &place->mroute[i];
+		role.socket = NULL;
+		if (role.mroute->held < MROUTE_LIKELY ||
+		    !role_concerns(role.mroute->family, number))
+			continue;
+		for (j = 0; j < role.mroute->count; j++) {
+			role.socket = role.mroute->socket[j];
+			seen(data, &role);
+		}
+		if (!role.mroute->count)
+			seen(data, &role);
+	}
+}
+
+static void append_role(void *list, const struct role_row *role)
+{
+	json_array_append_new(list, output_json(role_fields, role));
+}
+
+/* Left out where there is no such role; null: unknown. */
+static json_t *row_roles(const void *object)
+{
+	const struct row *row = object;
+	bool unknown = false, concerned = false;
+	json_t *list;
+	size_t i;
+
+	for (i = 0; row->number >= 0 && i < 2; i++) {
+		const struct mroute *mroute = &row->place->mroute[i];
+
+		if (!role_concerns(mroute->family, row->number))
+			continue;
+		concerned = true;
+		unknown |= mroute->held == MROUTE_UNKNOWN;
+	}
+	if (!concerned)
+		return NULL;
+	if (unknown)
+		return json_null();
+	list = json_array();
+	each_role(row->place, row->number, append_role, list);
+	return list;
+}
+
+static json_t *row_packet_sockets(const void *object)
+{
+	const struct row *row = object;
+	const struct packet_sockets *packets = &row->place->packets;
+	struct packet_row one = { .netns = row->place->netns };
+	json_t *list;
+	size_t i;
+
+	if (row->number >= 0)
+		return NULL;
+	list = json_array();
+	for (i = 0; i < packets->count; i++) {
+		one.socket = &packets->entry[i];
+		json_array_append_new(list, output_json(packet_fields, &one));
+	}
 	return list;
 }
 
 static const struct field row_fields[] = {
+	{ "netns", NULL, "NETNS", row_netns, .form = FORM_TEXT,
+	  .when = FIELD_NETNS },
 	{ "proto", NULL, "PROTO", row_number, .colour = COLOUR_NUMBER },
 	{ "name", NULL, "NAME", row_name, .form = FORM_TEXT },
 	{ "managed", NULL, NULL, row_managed },
@@ -251,139 +258,140 @@ static const struct field row_fields[] = {
 	{ NULL, NULL, "IPV6-HANDLER", row_handler_ipv6, .form = FORM_TEXT },
 	{ NULL, NULL, "SOCKETS", row_count },
 	{ "sockets", NULL, NULL, row_sockets },
+	{ "multicast_routing", NULL, NULL, row_roles },
+	{ "packet_sockets", NULL, NULL, row_packet_sockets },
 	{ NULL },
 };
 
-static int add_handler(const struct nlmsghdr *nlh, void *data)
-{
-	struct inventory *all = data;
-	struct handler handler, *entry;
-	int ret;
-
-	ret = handler_get(nlh, &handler);
-	if (ret)
-		return ret;
-	entry = &all->handlers[handler.number]
-			      [handler.family == KRAW_FAMILY_IPV6];
-	handler_clear(entry);
-	*entry = handler;
-	if (!entry->symbol)
-		entry->symbol = xstrdup("?");
-	return 0;
-}
-
-/* What only the module knows; not having it is no error. */
-static int ask_module(struct inventory *all)
-{
-	struct nl_msg msg;
-	int error;
-
-	error = nl_try_open();
-	if (error == ENOENT) {
-		note("kraw.ko is not loaded: kernel handlers and managed protocols are unknown, load it with 'modprobe kraw' or 'insmod kraw.ko'");
-		return 0;
-	}
-	if (error) {
-		note("kernel handlers and managed protocols are unknown: netlink: %s",
-		     strerror(error));
-		return 0;
-	}
-	all->module = true;
-	nl_begin(&msg, KRAW_CMD_HANDLER_GET, 0);
-	return nl_dump(&msg, add_handler, all, "show") ?:
-		       proto_list_get(&all->protos);
-}
-
-static int take_inventory(struct inventory *all, int number)
-{
-	size_t unknown = 0, i;
-	int ret;
-
-	ret = ask_module(all) ?: raw_sockets_get(&all->sockets, number);
-	if (ret)
-		return ret;
-	if (all->sockets.no_diag && all->sockets.count)
-		note("the devices that raw sockets are bound to are unknown: the kernel has no raw_diag, try 'modprobe raw_diag'");
-	for (i = 0; i < all->sockets.count; i++)
-		unknown += all->sockets.entry[i].hidden;
-	if (unknown)
-		note("raw sockets whose owner is unknown: %zu; it needs root to look into the processes of others",
-		     unknown);
-	return 0;
-}
-
-static void forget_inventory(struct inventory *all)
-{
-	unsigned int i;
-
-	for (i = 0; i < 256; i++) {
-		handler_clear(&all->handlers[i][0]);
-		handler_clear(&all->handlers[i][1]);
-	}
-	proto_list_clear(&all->protos);
-	raw_sockets_clear(&all->sockets);
-}
-
 /* Picks out one number; tells whether there is anything to say about it. */
-static bool pick(const struct inventory *all, uint8_t number, struct row *row)
+static bool pick(const struct place *place, int number, struct row *row)
 {
 	size_t i;
 
 	memset(row, 0, sizeof(*row));
-	row->all = all;
+	row->place = place;
 	row->number = number;
-	row->handler = all->handlers[number];
-	for (i = 0; i < all->protos.count; i++)
-		if (all->protos.entry[i].number == number)
-			row->proto = &all->protos.entry[i];
-	for (i = 0; i < all->sockets.count; i++) {
-		if (all->sockets.entry[i].protocol != number)
+	row->handler = place->handlers[number];
+	for (i = 0; i < place->protos.count; i++)
+		if (place->protos.entry[i].number == number)
+			row->proto = &place->protos.entry[i];
+	for (i = 0; i < place->raw.count; i++) {
+		if (place->raw.entry[i].protocol != number)
 			continue;
 		if (!row->socket)
-			row->socket = &all->sockets.entry[i];
+			row->socket = &place->raw.entry[i];
 		row->sockets++;
 	}
 	return row->proto || row->handler[0].symbol || row->handler[1].symbol ||
 	       row->sockets;
 }
 
-static void print_sockets(const struct raw_sockets *sockets)
+/* The rows of one namespace; of a number that was asked for also an empty one. */
+static void add_rows(struct output *output, const struct place *place,
+		     int number)
 {
-	struct output *output;
+	struct row row;
+	int i;
+
+	for (i = 0; i < 256; i++)
+		if ((pick(place, i, &row) && number < 0) || i == number)
+			output_add(output, &row);
+	/* In JSON the packet sockets have an object of their own. */
+	if (options.json && place->packets.count) {
+		row = (struct row){ .place = place, .number = -1 };
+		output_add(output, &row);
+	}
+}
+
+/* Calls it for each namespace that could be looked at. */
+static void each_place(const struct inventory *inventory,
+		       void (*add)(struct output *output,
+				   const struct place *place, int number),
+		       struct output *output, int number)
+{
 	size_t i;
 
-	if (!sockets->count)
-		return;
-	puts("\nRaw sockets:");
+	for (i = 0; i < inventory->list.count; i++)
+		if (inventory->place[i].entered)
+			add(output, &inventory->place[i], number);
+}
 
-	output = output_begin(socket_fields, OUTPUT_TABLE);
-	for (i = 0; i < sockets->count; i++)
-		output_add(output, &sockets->entry[i]);
-	output_end(output, 0);
+static void add_raw(struct output *output, const struct place *place,
+		    int number)
+{
+	struct raw_row row = { .netns = place->netns };
+	size_t i;
+
+	for (i = 0; i < place->raw.count; i++) {
+		row.socket = &place->raw.entry[i];
+		if (number < 0 || row.socket->protocol == number)
+			output_add(output, &row);
+	}
+}
+
+static void add_role(void *output, const struct role_row *role)
+{
+	output_add(output, role);
+}
+
+static void add_roles(struct output *output, const struct place *place,
+		      int number)
+{
+	each_role(place, number, add_role, output);
+}
+
+static void add_packets(struct output *output, const struct place *place,
+			int number)
+{
+	struct packet_row row = { .netns = place->netns };
+	size_t i;
+
+	(void)number; /* they see all of them */
+	for (i = 0; i < place->packets.count; i++) {
+		row.socket = &place->packets.entry[i];
+		output_add(output, &row);
+	}
+}
+
+static int print_table(const struct inventory *inventory, int number,
+		       const char *title, const struct field *fields,
+		       void (*add)(struct output *output,
+				   const struct place *place, int number))
+{
+	struct output *output = output_begin_titled(fields, title);
+
+	each_place(inventory, add, output, number);
+	return output_end(output, 0);
+}
+
+static int print(const struct inventory *inventory, int number)
+{
+	struct output *output = output_begin(row_fields, OUTPUT_TABLE);
+	int ret;
+
+	each_place(inventory, add_rows, output, number);
+	ret = output_end(output, 0);
+	if (ret || options.json)
+		return ret;
+	return print_table(inventory, number, "Raw sockets:", raw_fields, add_raw) ?:
+		       print_table(inventory, number, "Multicast routing:", role_fields, add_roles) ?:
+		       print_table(inventory, number,
+				   "Packet sockets, which get copies too and silence nothing:",
+				   packet_fields, add_packets);
 }
 
 int show_main(struct args *args)
 {
-	struct inventory all = { 0 };
-	struct output *output;
-	struct row row;
-	int number, i;
+	struct inventory inventory;
+	int number;
 	int ret;
 
 	ret = parse_filter(args, &number);
 	if (ret)
 		return ret;
-	ret = take_inventory(&all, number);
-	output = output_begin(row_fields, OUTPUT_TABLE);
-	/* A number that was asked for is answered, also with nothing. */
-	for (i = 0; i < 256; i++)
-		if ((pick(&all, i, &row) && number < 0) || i == number)
-			output_add(output, &row);
-	ret = output_end(output, ret);
-	if (!ret && !options.json) {
-		print_sockets(&all.sockets);
-		ret = output_flush();
-	}
-	forget_inventory(&all);
+	ret = inventory_get(&inventory, options.all_netns);
+	if (!ret)
+		ret = print(&inventory, number);
+	inventory_clear(&inventory);
 	return ret;
 }
