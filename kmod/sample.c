@@ -379,6 +379,12 @@ static bool route6(struct net *net, struct sk_buff *skb, struct net_device *dev)
 	       (RTF_LOCAL | RTF_ANYCAST);
 }
 
+static bool to_group(enum kraw_family family, const struct sk_buff *skb)
+{
+	return family == KRAW_IPV4 ? ipv4_is_multicast(ip_hdr(skb)->daddr) :
+	       ipv6_addr_is_multicast(&ipv6_hdr(skb)->daddr);
+}
+
 /**
  * kraw_sample_arrive - bring a described packet to the input hook
  * @net:	its namespace
@@ -414,8 +420,12 @@ int kraw_sample_arrive(struct net *net, struct kraw_sample *sample,
 					  route6(net, skb, dev))
 		return 0;
 	skb_dst_drop(skb);
-	NL_SET_ERR_MSG(extack,
-		       "such a packet comes to no socket and no handler: coming in by this device it is not for this host, or its addresses are refused");
+	if (to_group(sample->family, skb))
+		NL_SET_ERR_MSG(extack,
+			       "such a packet comes to no socket and no handler: nobody here has joined its group on this device, or its addresses are refused");
+	else
+		NL_SET_ERR_MSG(extack,
+			       "such a packet comes to no socket and no handler: coming in by this device it is not for this host, or its addresses are refused");
 	return -EHOSTUNREACH;
 }
 

@@ -13,6 +13,7 @@ import sys
 ROOT = os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..")
 sys.path.insert(0, os.path.join(ROOT, "tests", "lib"))
 from krawtest import clock, packet, sock, tap, tool
+from krawtest.daemons import Daemon, Frr, write
 from krawtest.netns import SOURCES, Lab
 from krawtest.outgoing import Outgoing, Wire
 from krawtest.who import token
@@ -20,9 +21,6 @@ from krawtest.who import token
 lab = tap.cleanup(Lab())
 module = tap.cleanup(tool.Module())
 POLICY = os.path.join(ROOT, "Documentation", "policies", "winsock-raw.kraw")
-# the cache holds the module and the daemons
-DAEMONS = os.path.join(os.path.dirname(os.environ["KRAW_KO"]), "..", "..", "..",
-                       "daemons")
 ME, PEER = lab.r0.addr, lab.l0.addr
 ECHO = {4: bytes([8, 0, 0, 0, 0, 1, 0, 1]), 6: bytes([128, 0, 0, 0, 0, 1, 0, 1])}
 FOREIGN = {4: "192.0.2.1", 6: "2001:db8::1"}
@@ -171,89 +169,6 @@ def traceroute(family):
     tap.ok(not status and " ms" in text, "by TCP, when it is allowed", text)
 
 
-class Daemon:
-    """A program of the cache's, in a namespace, until close()."""
-    def __init__(self, namespace, *words):
-        lib = os.path.join(DAEMONS, "usr/lib/x86_64-linux-gnu")
-        env = dict(os.environ, LD_LIBRARY_PATH=lib + ":" + lib + "/frr")
-        path = next((os.path.join(DAEMONS, where, words[0])
-                     for where in ("usr/lib/frr", "usr/sbin")
-                     if os.path.exists(os.path.join(DAEMONS, where,
-                                                    words[0]))), None)
-        if path is None:
-            raise tap.Skip("no %s: scripts/fetch-daemons had no network" %
-                           words[0])
-        self.log = open("/run/%s-%s.log" % (namespace.name, words[0]), "w+")
-        with namespace:
-            self.process = subprocess.Popen(
-                [path, *words[1:]], env=env, stdin=subprocess.DEVNULL,
-                stdout=self.log, stderr=subprocess.STDOUT)
-
-    def close(self):
-        """End it; what it said becomes a comment."""
-        self.process.terminate()
-        self.process.wait()
-        self.log.seek(0)
-        for line in self.log.read().splitlines()[-8:]:
-            tap.diag("%s: %s" % (os.path.basename(self.log.name), line))
-        self.log.close()
-
-
-def write(path, text):
-    """A configuration file; its path."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "w") as file:
-        file.write(text)
-    return path
-
-
-class Frr:
-    """zebra, ospfd and ospf6d in a namespace, by one link."""
-    CONFIG = {
-        "zebra": "ip forwarding\n",
-        "ospfd": """interface %(device)s
- ip ospf network point-to-point
- ip ospf hello-interval 1
- ip ospf dead-interval 4
-router ospf
- ospf router-id 10.77.0.%(host)d
- network 10.9.0.0/24 area 0
- network 10.77.0.0/24 area 0
-""",
-        "ospf6d": """interface %(device)s
- ipv6 ospf6 area 0
- ipv6 ospf6 network point-to-point
- ipv6 ospf6 hello-interval 1
- ipv6 ospf6 dead-interval 4
-interface lo
- ipv6 ospf6 area 0
-router ospf6
- ospf6 router-id 10.77.0.%(host)d
-""",
-    }
-
-    def __init__(self, link, host):
-        name = link.namespace.name
-        link.namespace.ip("addr add 10.77.0.%d/32 dev lo" % host,
-                          "addr add fd77::%d/128 dev lo" % host)
-        where = "/run/frr-%s/" % name
-        self._daemons = []
-        for daemon in ("zebra", "ospfd", "ospf6d"):
-            text = self.CONFIG[daemon] % {"device": link.device, "host": host}
-            self._daemons.append(Daemon(
-                link.namespace, daemon, "-u", "root", "-g", "root",
-                "-f", write(where + daemon + ".conf", text),
-                "-i", where + daemon + ".pid", "-z", where + "zserv.api",
-                "--vty_socket", where, "-P", "0", "--log", "stdout"))
-            if daemon == "zebra":
-                clock.wait_until(lambda: os.path.exists(where + "zserv.api"))
-
-    def close(self):
-        """End all of them."""
-        while self._daemons:
-            self._daemons.pop().close()
-
-
 def learned():
     """The routes that right has learned from left."""
     lines = [line for family in ("-4", "-6") for line in
@@ -265,7 +180,6 @@ def learned():
 
 @tap.case
 def frr():
-    write("/etc/group", open("/etc/group").read() + "frrvty:x:9999:\n")
     policy()
     left = Frr(lab.l0, 1)
     right = None
