@@ -16,7 +16,6 @@
 #include <linux/filter.h>
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
-#include <linux/igmp.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/skbuff.h>
@@ -28,6 +27,7 @@
 #include <net/sock.h>
 #include <net/xfrm.h>
 #include "compat.h"
+#include "member.h"
 #include "one.h"
 #include "record.h"
 #include "uapi/linux/kraw.h"
@@ -77,40 +77,6 @@ static bool icmp6_allows(const struct sock *sk, const struct sk_buff *skb)
 	return type && !(raw6_sk(sk)->filter.data[*type / 32] & BIT(*type % 32));
 }
 
-static bool source_listed(const struct ip_sf_socklist *list, __be32 source)
-{
-	unsigned int i;
-
-	for (i = 0; i < list->sl_count; i++)
-		if (list->sl_addr[i] == source)
-			return true;
-	return false;
-}
-
-/* IPv4 membership: the group and, with source filters, the source. */
-static bool member(const struct sock *sk, const struct sk_buff *skb)
-{
-	const struct iphdr *iph = ip_hdr(skb);
-	const struct ip_sf_socklist *list;
-	const struct ip_mc_socklist *mc;
-	int sdif = inet_sdif(skb);
-
-	if (!ipv4_is_multicast(iph->daddr))
-		return true;
-	for (mc = rcu_dereference(inet_sk(sk)->mc_list); mc;
-	     mc = rcu_dereference(mc->next_rcu))
-		if (mc->multi.imr_multiaddr.s_addr == iph->daddr &&
-		    (mc->multi.imr_ifindex == skb->dev->ifindex ||
-		     (sdif && mc->multi.imr_ifindex == sdif)))
-			break;
-	if (!mc)
-		return kraw_sk_mc_all(sk);
-	list = rcu_dereference(mc->sflist);
-	if (list && source_listed(list, iph->saddr))
-		return mc->sfmode == MCAST_INCLUDE;
-	return mc->sfmode == MCAST_EXCLUDE;
-}
-
 /* What a socket that matches says to the packet before any policy is asked. */
 static enum kraw_socket_result admits(enum kraw_family family,
 				      const struct sock *sk,
@@ -119,7 +85,7 @@ static enum kraw_socket_result admits(enum kraw_family family,
 	if (family == KRAW_IPV4) {
 		if (protocol == IPPROTO_ICMP && !icmp_allows(sk, skb))
 			return KRAW_SOCKET_RESULT_ICMP_FILTER;
-		if (!member(sk, skb))
+		if (!kraw_member4(sk, skb))
 			return KRAW_SOCKET_RESULT_MEMBER;
 	} else if (protocol == IPPROTO_ICMPV6 && !icmp6_allows(sk, skb)) {
 		return KRAW_SOCKET_RESULT_ICMP_FILTER;
