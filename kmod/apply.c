@@ -182,10 +182,8 @@ static int add_proto(struct apply *apply, const struct nlattr *nest)
 	if (IS_ERR(proto))
 		return PTR_ERR(proto);
 	old = edit->old->proto[number];
-	if (old) {
-		kraw_stats_put(proto->stats);
-		proto->stats = kraw_stats_get(old->stats);
-	}
+	if (old)
+		kraw_proto_follow(proto, old);
 	kraw_edit_set(edit, number, proto, nest);
 	return 0;
 }

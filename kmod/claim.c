@@ -16,6 +16,7 @@
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include "config.h"
+#include "dgram.h"
 #include "net.h"
 #include "proto.h"
 #include "rawsock.h"
@@ -41,15 +42,21 @@ static const struct kraw_proto *claim_find(struct net *net, u8 number,
 	return kraw_proto_slots(proto) & BIT(family) ? proto : NULL;
 }
 
-/* Nothing of kraw's wants it yet: datagram sockets are to come. */
-static enum outcome consume(const struct kraw_proto *proto,
+/* Its datagram sockets have it; if there is none, we have, and nobody else. */
+static enum outcome consume(struct net *net, const struct kraw_proto *proto,
 			    enum kraw_family family, struct sk_buff *skb)
 {
+	if (kraw_dgram_rcv(net, proto, family, skb) != KRAW_DGRAM_NOBODY) {
+		kraw_stats_inc(proto->stats, family,
+			       KRAW_STATS_A_CLAIM_HANDLED);
+		return DELIVERED;
+	}
 	if (!kraw_unreach_policy(family, skb)) {
 		kfree_skb_reason(skb, SKB_DROP_REASON_XFRM_POLICY);
 		return DROPPED;
 	}
 	kraw_stats_inc(proto->stats, family, KRAW_STATS_A_CLAIM_HANDLED);
+	kraw_stats_inc(proto->stats, family, KRAW_STATS_A_DGRAM_NOBODY);
 	if (kraw_unreach_wanted(proto->unreach, true))
 		kraw_unreach_answer(proto, family, skb);
 	consume_skb(skb);
@@ -68,7 +75,7 @@ static enum outcome handle(struct net *net, u8 number, enum kraw_family family,
 	if (kraw_slot_held(number, family))
 		proto = claim_find(net, number, family);
 	if (proto)
-		return consume(proto, family, skb);
+		return consume(net, proto, family, skb);
 	if (kraw_rawsock_match(net, family, skb, number)) {
 		consume_skb(skb);
 		return DELIVERED;
@@ -97,12 +104,43 @@ static int claim6_rcv(struct sk_buff *skb)
 	return 0;
 }
 
+/* ICMP errors about what datagram sockets sent. Context: RCU. */
+static int claim4_err(struct sk_buff *skb, u32 info)
+{
+	const struct iphdr *iph = (const struct iphdr *)skb->data;
+	const struct kraw_proto *proto;
+
+	proto = claim_find(dev_net(skb->dev), iph->protocol, KRAW_IPV4);
+	if (proto)
+		kraw_dgram4_error(proto, skb, info);
+	return 0;
+}
+
+static int claim6_err(struct sk_buff *skb, struct inet6_skb_parm *opt, u8 type,
+		      u8 code, int offset, __be32 info)
+{
+	u8 number = ((const struct ipv6hdr *)skb->data)->nexthdr;
+	const struct kraw_proto *proto;
+	__be16 frag_off;
+
+	/* The kernel has come to the offset in this way, but tells no number. */
+	if (ipv6_ext_hdr(number))
+		ipv6_skip_exthdr(skb, sizeof(struct ipv6hdr), &number,
+				 &frag_off);
+	proto = claim_find(dev_net(skb->dev), number, KRAW_IPV6);
+	if (proto)
+		kraw_dgram6_error(proto, skb, type, code, offset, info);
+	return 0;
+}
+
 const struct net_protocol kraw_claim4 = {
 	.handler	= claim4_rcv,
+	.err_handler	= claim4_err,
 	.no_policy	= 1,
 };
 
 const struct inet6_protocol kraw_claim6 = {
 	.handler	= claim6_rcv,
+	.err_handler	= claim6_err,
 	.flags		= INET6_PROTO_NOPOLICY | INET6_PROTO_FINAL,
 };

@@ -14,10 +14,14 @@
 #ifdef KRAW_HAVE_INET_FLAGS
 #define kraw_sk_mc_all(sk)	inet_test_bit(MC_ALL, sk)
 #define kraw_sk_hdrincl(sk)	inet_test_bit(HDRINCL, sk)
+#define kraw_sk_recverr(sk)	inet_test_bit(RECVERR, sk)
+#define kraw_sk_recverr6(sk)	inet6_test_bit(RECVERR6, sk)
 #define kraw_sk_mc6_all(sk)	inet6_test_bit(MC6_ALL, sk)
 #else
 #define kraw_sk_mc_all(sk)	(inet_sk(sk)->mc_all)
 #define kraw_sk_hdrincl(sk)	(inet_sk(sk)->hdrincl)
+#define kraw_sk_recverr(sk)	(inet_sk(sk)->recverr)
+#define kraw_sk_recverr6(sk)	(inet6_sk(sk)->recverr)
 #define kraw_sk_mc6_all(sk)	(inet6_sk(sk)->mc_all)
 #endif
 

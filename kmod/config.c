@@ -15,6 +15,7 @@
 #include <linux/netlink.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include "bind.h"
 #include "hooks.h"
 #include "proto.h"
 #include "slot.h"
@@ -156,6 +157,62 @@ static int slots_take(const struct kraw_edit *edit)
 	return 0;
 }
 
+/* Bits KRAW_FAMILY_* of a claim whose datagram sockets an edit leaves without. */
+static u8 binds_removed(const struct kraw_edit *edit, int number)
+{
+	const struct kraw_proto *old = edit->old->proto[number];
+	const struct kraw_proto *new = edit->new->proto[number];
+
+	if (!old || !old->binds)
+		return 0;
+	return new && new->binds == old->binds ? old->families & ~new->families :
+						 old->families;
+}
+
+/* Lets sockets be opened again, of the numbers below @end. */
+static void binds_undo(const struct kraw_edit *edit, int end)
+{
+	while (end--)
+		if (binds_removed(edit, end))
+			kraw_binds_admit(edit->old->proto[end]->binds,
+					 binds_removed(edit, end));
+}
+
+/* Nobody opens a socket of a claim that goes; those that are open hold it. */
+static int binds_ask(const struct kraw_edit *edit,
+		     unsigned int (*how)(struct kraw_binds *binds, u8 families))
+{
+	unsigned int open;
+	int i;
+
+	for (i = 0; i < KRAW_PROTOCOLS; i++) {
+		if (!binds_removed(edit, i))
+			continue;
+		open = how(edit->old->proto[i]->binds, binds_removed(edit, i));
+		if (!open)
+			continue;
+		kraw_text_refuse(edit->extack, edit->origin[i],
+				 "the claim of protocol %d has %u open datagram %s",
+				 i, open, open == 1 ? "socket" : "sockets");
+		if (how == kraw_binds_shut)
+			binds_undo(edit, i);
+		return -EBUSY;
+	}
+	return 0;
+}
+
+static void binds_admit(const struct kraw_edit *edit)
+{
+	const struct kraw_proto *proto;
+	int i;
+
+	for (i = 0; i < KRAW_PROTOCOLS; i++) {
+		proto = edit->new->proto[i];
+		if (proto && proto->binds)
+			kraw_binds_admit(proto->binds, proto->families);
+	}
+}
+
 /* What hooks a configuration needs. */
 static void summarise(struct kraw_config *config)
 {
@@ -238,7 +295,8 @@ static int rules_check(const struct kraw_edit *edit)
  * @edit:	under way; goes on
  *
  * Changes nothing. Returns 0, -ENOSPC (too many rules), -EPERM (a claim is not
- * the sender's to make) or -EBUSY (somebody else has the slot).
+ * the sender's to make) or -EBUSY (somebody else has the slot, or sockets are
+ * open).
  */
 int kraw_edit_check(struct kraw_edit *edit)
 {
@@ -247,7 +305,7 @@ int kraw_edit_check(struct kraw_edit *edit)
 	err = rules_check(edit);
 	for (i = 0; !err && i < KRAW_PROTOCOLS; i++)
 		err = slots_ask(edit, i, kraw_slot_check);
-	return err;
+	return err ?: binds_ask(edit, kraw_binds_open);
 }
 
 /**
@@ -272,8 +330,8 @@ int kraw_edit_handle(struct kraw_edit *edit, u32 *handle)
  * kraw_edit_commit - put an edit in force
  * @edit:	under way; both configurations can be read until kraw_edit_end()
  *
- * Returns 0, or with nothing changed: -ENOSPC, -EPERM, -EBUSY, -EOPNOTSUPP,
- * -ENOMEM.
+ * Returns 0, or with nothing changed: -ENOSPC, -EPERM, -EBUSY (a slot, or open
+ * sockets), -EOPNOTSUPP, -ENOMEM.
  */
 int kraw_edit_commit(struct kraw_edit *edit)
 {
@@ -291,21 +349,29 @@ int kraw_edit_commit(struct kraw_edit *edit)
 	if (err)
 		return err;
 	err = hooks_register(kn, edit->new);
-	if (err) {
-		slots_undo(edit, KRAW_PROTOCOLS);
-		return err;
-	}
+	if (err)
+		goto err_slots;
+	err = binds_ask(edit, kraw_binds_shut);
+	if (err)
+		goto err_hooks;
 	if (!++kn->generation)
 		kn->generation = 1;
 	edit->new->generation = kn->generation;
 	kn->last_handle = edit->last_handle;
 	rcu_assign_pointer(kn->config, edit->new);
 	edit->committed = true;
+	binds_admit(edit);
 
 	hooks_unregister(kn, edit->new);
 	for (i = 0; i < KRAW_PROTOCOLS; i++)
 		kraw_slot_put(i, slots_removed(edit, i));
 	return 0;
+
+err_hooks:
+	hooks_unregister(kn, edit->old);
+err_slots:
+	slots_undo(edit, KRAW_PROTOCOLS);
+	return err;
 }
 
 /* Ends an edit; if it was not committed, nothing has changed. */

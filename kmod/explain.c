@@ -22,6 +22,7 @@
 #include <net/xfrm.h>
 #include "config.h"
 #include "deliver.h"
+#include "dgram.h"
 #include "limit.h"
 #include "one.h"
 #include "packet.h"
@@ -176,6 +177,9 @@ static void ask_handler(struct kraw_explain *explain, struct net *net,
 	explain->receives = handled && to_handler(explain->decision.verdict) &&
 			    !(final && kraw_deliver_final6(net, skb,
 							   sample->proto));
+	if (explain->receives && explain->handler.flags & KRAW_HANDLER_HERE)
+		explain->dgram = kraw_dgram_explain(net, proto, sample->family,
+						    skb) != KRAW_DGRAM_NOBODY;
 }
 
 /* Whether deliver.c, claim.c or the kernel itself would ask for ICMP. */
@@ -188,7 +192,7 @@ static bool icmp_wanted(const struct kraw_explain *explain, bool handled,
 		return verdict == KRAW_VERDICT_REJECT;
 	/* Only a claim's own handler leaves the question to "unreach". */
 	if (handled && to_handler(verdict))
-		return explain->receives &&
+		return explain->receives && !explain->dgram &&
 		       explain->handler.flags & KRAW_HANDLER_KRAW &&
 		       kraw_unreach_wanted(unreach, true);
 	return kraw_unreach_wanted(unreach, to_sockets(verdict) &&

@@ -32,6 +32,7 @@ struct kraw_explain_shape {
  * @handler:	the kernel's, if @has_handler
  * @has_handler: ...
  * @receives:	the handler gets the packet
+ * @dgram:	with a claim: datagram sockets have it, or it is broken
  * @policy:	IPsec policies were not asked
  * @matching:	raw sockets that match
  * @copies:	raw sockets that get a copy
@@ -53,6 +54,7 @@ struct kraw_explain {
 	struct kraw_handler handler;
 	bool has_handler;
 	bool receives;
+	bool dgram;
 	bool policy;
 	u32 matching;
 	u32 copies;

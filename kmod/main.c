@@ -4,12 +4,17 @@
  *
  * Life of the module and of a namespace: up in the order of dependence, down in
  * its reverse. Loading does nothing but make the netlink family known.
+ *
+ * Whoever asks for a datagram socket of the protocol numbers for experiments (RFC
+ * 3692) has the module loaded, too; without a claim it answers as before.
  */
 #include <linux/module.h>
+#include <linux/net.h>
 #include <net/genetlink.h>
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 #include "config.h"
+#include "dgram.h"
 #include "input.h"
 #include "mirror.h"
 #include "net.h"
@@ -70,9 +75,12 @@ static int __init kraw_init(void)
 	err = kraw_config_init();
 	if (err)
 		goto err_rule;
-	err = register_pernet_subsys(&net_ops);
+	err = kraw_dgram_init();
 	if (err)
 		goto err_config;
+	err = register_pernet_subsys(&net_ops);
+	if (err)
+		goto err_dgram;
 	err = kraw_tracer_init();
 	if (err)
 		goto err_net;
@@ -85,6 +93,8 @@ err_tracer:
 	kraw_tracer_exit();
 err_net:
 	unregister_pernet_subsys(&net_ops);
+err_dgram:
+	kraw_dgram_exit();
 err_config:
 	kraw_config_exit();
 err_rule:
@@ -97,6 +107,7 @@ static void __exit kraw_exit(void)
 	kraw_netlink_exit();
 	kraw_tracer_exit();
 	unregister_pernet_subsys(&net_ops);
+	kraw_dgram_exit();
 	kraw_config_exit();
 	kraw_record_exit();
 	kraw_rule_exit();
@@ -110,3 +121,7 @@ MODULE_DESCRIPTION("Shows and decides who receives an IP protocol's packets");
 MODULE_AUTHOR("the kraw project");
 MODULE_LICENSE("GPL");
 MODULE_ALIAS_GENL_FAMILY(KRAW_GENL_NAME);
+MODULE_ALIAS_NET_PF_PROTO_TYPE(PF_INET, 253, 2);	/* SOCK_DGRAM */
+MODULE_ALIAS_NET_PF_PROTO_TYPE(PF_INET, 254, 2);
+MODULE_ALIAS_NET_PF_PROTO_TYPE(PF_INET6, 253, 2);
+MODULE_ALIAS_NET_PF_PROTO_TYPE(PF_INET6, 254, 2);

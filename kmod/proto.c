@@ -8,6 +8,7 @@
 #include <linux/slab.h>
 #include <net/ipv6.h>
 #include <net/netlink.h>
+#include "bind.h"
 #include "ruleset.h"
 #include "stats.h"
 #include "text.h"
@@ -25,6 +26,7 @@ const struct nla_policy kraw_proto_policy[KRAW_PROTO_A_MAX + 1] = {
 	[KRAW_PROTO_A_ONE_BY]	= NLA_POLICY_MAX(NLA_U8, KRAW_ONE_BY_MAX),
 	[KRAW_PROTO_A_ONE_REUSEPORT] = { .type = NLA_FLAG },
 	[KRAW_PROTO_A_ACCOUNT]	= NLA_POLICY_MAX(NLA_U8, KRAW_ACCOUNT_MAX),
+	[KRAW_PROTO_A_USERS]	= NLA_POLICY_NESTED(kraw_users_policy),
 };
 
 const struct nla_policy kraw_proto_name_policy[KRAW_PROTO_A_NUMBER + 1] = {
@@ -128,6 +130,20 @@ static int parse(struct kraw_proto *proto, const struct nlattr *nest,
 				    "this kraw.ko has no claim with ports yet");
 		return -EOPNOTSUPP;
 	}
+	if (tb[KRAW_PROTO_A_USERS]) {
+		err = kraw_users_parse(&proto->users, tb[KRAW_PROTO_A_USERS],
+				       extack);
+		if (err)
+			return err;
+	}
+	if (proto->claim == KRAW_CLAIM_NONE) {
+		if (tb[KRAW_PROTO_A_USERS] && proto->users.count) {
+			NL_SET_ERR_MSG_ATTR(extack, tb[KRAW_PROTO_A_USERS],
+					    "users are of a claim: claim plain");
+			return -EINVAL;
+		}
+		proto->users.count = 0;
+	}
 	err = kraw_decision_parse(&proto->deliver, KRAW_HOOK_INPUT,
 				  tb[KRAW_PROTO_A_DELIVER],
 				  tb[KRAW_PROTO_A_ONE_BY],
@@ -159,8 +175,26 @@ static struct kraw_proto *next_version(const struct kraw_proto *old)
 	proto->deliver = old->deliver;
 	proto->unreach = old->unreach;
 	proto->account = old->account;
+	proto->users = old->users;
 	proto->stats = kraw_stats_get(old->stats);
+	proto->binds = kraw_binds_get(old->binds);
 	return proto;
+}
+
+/* Gives a version the sockets that its claim wants; those of another kind go. */
+static int set_binds(struct kraw_proto *proto)
+{
+	bool has_ports = proto->claim == KRAW_CLAIM_PORTS;
+
+	if (proto->binds && (proto->claim == KRAW_CLAIM_NONE ||
+			     proto->binds->has_ports != has_ports)) {
+		kraw_binds_put(proto->binds);
+		proto->binds = NULL;
+	}
+	if (proto->claim == KRAW_CLAIM_NONE || proto->binds)
+		return 0;
+	proto->binds = kraw_binds_new(has_ports, proto->stats);
+	return proto->binds ? 0 : -ENOMEM;
 }
 
 /**
@@ -198,6 +232,8 @@ struct kraw_proto *kraw_proto_parse(const struct nlattr *nest,
 		proto->account = KRAW_ACCOUNT_MATCH;
 	}
 	err = parse(proto, nest, extack);
+	if (!err)
+		err = set_binds(proto);
 	if (err) {
 		kraw_proto_put(proto);
 		return ERR_PTR(err);
@@ -243,8 +279,28 @@ void kraw_proto_put(struct kraw_proto *proto)
 		return;
 	for (i = 0; i < KRAW_HOOKS; i++)
 		kraw_ruleset_put(proto->rules[i]);
+	kraw_binds_put(proto->binds);
 	kraw_stats_put(proto->stats);
 	kfree(proto);
+}
+
+/**
+ * kraw_proto_follow - take over the counters and sockets of another one
+ * @proto:	of the same number, not published yet
+ * @old:	what it is to replace
+ */
+void kraw_proto_follow(struct kraw_proto *proto, const struct kraw_proto *old)
+{
+	kraw_stats_put(proto->stats);
+	proto->stats = kraw_stats_get(old->stats);
+	if (!proto->binds)
+		return;
+	if (old->binds && old->binds->has_ports == proto->binds->has_ports) {
+		kraw_binds_put(proto->binds);
+		proto->binds = kraw_binds_get(old->binds);
+	} else {
+		kraw_binds_count_in(proto->binds, proto->stats);
+	}
 }
 
 /* Number of the rules of all hooks; NULL: none. */
@@ -312,6 +368,9 @@ int kraw_proto_fill(struct sk_buff *msg, const struct kraw_proto *proto,
 	    (nla_put_u8(msg, KRAW_PROTO_A_ONE_BY, proto->deliver.one_by) ||
 	     (proto->deliver.one_reuseport &&
 	      nla_put_flag(msg, KRAW_PROTO_A_ONE_REUSEPORT))))
+		goto cancel;
+	if (proto->users.count &&
+	    kraw_users_fill(msg, &proto->users))
 		goto cancel;
 	for (family = 0; counters && family < KRAW_FAMILIES; family++)
 		if (proto->families & BIT(family) &&

@@ -6,8 +6,10 @@
 #include <linux/refcount.h>
 #include <net/netlink.h>
 #include "decision.h"
+#include "users.h"
 #include "uapi/linux/kraw.h"
 
+struct kraw_binds;
 struct kraw_ruleset;
 struct kraw_stats;
 
@@ -22,7 +24,9 @@ struct kraw_stats;
  * @deliver:	what happens on input where no rule matches
  * @unreach:	enum kraw_unreach
  * @account:	enum kraw_account
+ * @users:	who may open datagram sockets of the claim
  * @stats:	shared by its versions
+ * @binds:	the sockets of the claim, shared by its versions; NULL: no claim
  * @rules:	by enum kraw_hook less one, NULL: none
  */
 struct kraw_proto {
@@ -33,7 +37,9 @@ struct kraw_proto {
 	struct kraw_decision deliver;
 	u8 unreach;
 	u8 account;
+	struct kraw_users users;
 	struct kraw_stats *stats;
+	struct kraw_binds *binds;
 	struct kraw_ruleset *rules[KRAW_HOOKS];
 };
 
@@ -50,6 +56,7 @@ struct kraw_proto *kraw_proto_with_rules(const struct kraw_proto *old, u8 hook,
 					 struct kraw_ruleset *rules);
 struct kraw_proto *kraw_proto_get(struct kraw_proto *proto);
 void kraw_proto_put(struct kraw_proto *proto);
+void kraw_proto_follow(struct kraw_proto *proto, const struct kraw_proto *old);
 u32 kraw_proto_rules_count(const struct kraw_proto *proto);
 u8 kraw_proto_slots(const struct kraw_proto *proto);
 

@@ -16,6 +16,7 @@
 #include <net/netlink.h>
 #include <net/protocol.h>
 #include "claim.h"
+#include "dgram.h"
 #include "text.h"
 #include "uapi/linux/kraw.h"
 
@@ -217,6 +218,15 @@ int kraw_slot_check(u8 number, u8 families, struct netlink_ext_ack *extack)
 	return err;
 }
 
+static void del(u8 number, enum kraw_family family)
+{
+	/* These wait until no CPU runs the handler for this number. */
+	if (family == KRAW_IPV4)
+		inet_del_protocol(&kraw_claim4, number);
+	else
+		inet6_del_protocol(&kraw_claim6, number);
+}
+
 static int take(u8 number, enum kraw_family family)
 {
 	if (claims[number][family]) {
@@ -226,6 +236,10 @@ static int take(u8 number, enum kraw_family family)
 	if (family == KRAW_IPV4 ? inet_add_protocol(&kraw_claim4, number) :
 				  inet6_add_protocol(&kraw_claim6, number))
 		return -EBUSY;
+	if (kraw_dgram_register(number, family)) {
+		del(number, family);
+		return -ENOMEM;
+	}
 	claims[number][family] = 1;
 	return 0;
 }
@@ -234,11 +248,8 @@ static void give(u8 number, enum kraw_family family)
 {
 	if (--claims[number][family])
 		return;
-	/* These wait until no CPU runs the handler for this number. */
-	if (family == KRAW_IPV4)
-		inet_del_protocol(&kraw_claim4, number);
-	else
-		inet6_del_protocol(&kraw_claim6, number);
+	kraw_dgram_unregister(number, family);
+	del(number, family);
 }
 
 /**
@@ -247,7 +258,7 @@ static void give(u8 number, enum kraw_family family)
  * @families:	bits KRAW_FAMILY_*
  * @extack:	gets the reason of a refusal, or a warning
  *
- * Returns 0, or -EBUSY with nothing taken.
+ * Returns 0, or -EBUSY or -ENOMEM with nothing taken.
  */
 int kraw_slot_get(u8 number, u8 families, struct netlink_ext_ack *extack)
 {
@@ -262,7 +273,8 @@ int kraw_slot_get(u8 number, u8 families, struct netlink_ext_ack *extack)
 			break;
 	}
 	if (err) {
-		busy(number, family, extack);
+		if (err == -EBUSY)
+			busy(number, family, extack);
 		while (family--)
 			if (families & BIT(family))
 				give(number, family);

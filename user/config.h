@@ -13,6 +13,17 @@
 /* The most bytes that a rule or a protocol takes in a message. */
 #define CONFIG_ROOM (48 * 1024)
 
+/* Who may open datagram sockets of a claim; the kernel takes no more. */
+#define USERS_MAX 16
+
+struct users {
+	size_t count;
+	struct user {
+		uint8_t kind;
+		struct range ids;
+	} entry[USERS_MAX];
+};
+
 /* A managed protocol; families and counters in the order of KRAW_FAMILY_*. */
 struct proto {
 	uint64_t set; /* BIT(KRAW_PROTO_A_...) of what is filled in */
@@ -23,6 +34,7 @@ struct proto {
 	uint8_t one_by; /* with verdict one */
 	uint8_t unreach;
 	uint8_t account;
+	struct users users;
 	uint32_t rules;
 	uint32_t generation;
 	struct proto_stats {
@@ -97,6 +109,11 @@ int rule_parse_new(struct args *args, struct rule *rule);
 
 /* "[hook H] proto P [pref N] [handle H]": what names rules; no matches. */
 int rule_parse_name(struct args *args, struct rule *rule);
+
+/* The words after "users"; and to and from KRAW_PROTO_A_USERS. */
+int users_parse(struct args *args, struct users *users);
+void users_put(struct nlmsghdr *nlh, const struct users *users);
+void users_get(const struct nlattr *nest, struct users *users);
 
 /* A list of protocols or rules of one configuration. */
 struct proto_list {

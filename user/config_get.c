@@ -92,6 +92,10 @@ int proto_get(const struct nlmsghdr *nlh, struct proto *proto)
 		proto->set |= BIT(KRAW_PROTO_A_UNREACH);
 	if (get_u8(nest[KRAW_PROTO_A_ACCOUNT], &proto->account))
 		proto->set |= BIT(KRAW_PROTO_A_ACCOUNT);
+	if (nest[KRAW_PROTO_A_USERS]) {
+		users_get(nest[KRAW_PROTO_A_USERS], &proto->users);
+		proto->set |= BIT(KRAW_PROTO_A_USERS);
+	}
 	if (get_u32(nest[KRAW_PROTO_A_RULES], &proto->rules))
 		proto->set |= BIT(KRAW_PROTO_A_RULES);
 	/* The table holds one of each kind, the counters come once a family. */

@@ -134,12 +134,15 @@ static int proto_word(struct args *args, const char *key, struct proto *proto)
 		return mark(&proto->set, KRAW_PROTO_A_ACCOUNT, key) ?:
 			       parse_name(args, key, &account_names,
 					  &proto->account);
+	if (!strcmp(key, "users"))
+		return mark(&proto->set, KRAW_PROTO_A_USERS, key) ?:
+			       users_parse(args, &proto->users);
 	/* So that a line of "proto show" can be pasted. */
 	if (!strcmp(key, "rules"))
 		return parse_u32(args, key, &ignored);
 	if (strcmp(key, "burst") && stray_word(key, &ret))
 		return ret;
-	return fail("'%s' is not understood here: use family, claim, deliver, unreach or account",
+	return fail("'%s' is not understood here: use family, claim, deliver, unreach, account or users",
 		    key);
 }
 
@@ -159,7 +162,7 @@ int proto_parse(struct args *args, struct proto *proto, bool set)
 	if (ret)
 		return ret;
 	if (set && !proto->set)
-		return fail("nothing to set: use family, claim, deliver, unreach or account");
+		return fail("nothing to set: use family, claim, deliver, unreach, account or users");
 	return check_number(proto, set);
 }
 

@@ -21,6 +21,8 @@ void proto_put(struct nlmsghdr *nlh, const struct proto *proto)
 		mnl_attr_put_u8(nlh, KRAW_PROTO_A_UNREACH, proto->unreach);
 	if (proto->set & BIT(KRAW_PROTO_A_ACCOUNT))
 		mnl_attr_put_u8(nlh, KRAW_PROTO_A_ACCOUNT, proto->account);
+	if (proto->set & BIT(KRAW_PROTO_A_USERS))
+		users_put(nlh, &proto->users);
 	mnl_attr_nest_end(nlh, nest);
 }
 

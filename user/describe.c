@@ -96,6 +96,14 @@ static json_t *proto_account_text(const void *object)
 						      proto_account(object);
 }
 
+static json_t *proto_users(const void *object)
+{
+	const struct proto *proto = object;
+
+	/* None is the default, and all that there is without a claim. */
+	return proto->users.count ? users_json(&proto->users) : NULL;
+}
+
 static json_t *proto_rules(const void *object)
 {
 	const struct proto *proto = object;
@@ -139,6 +147,7 @@ const struct field proto_fields[] = {
 	{ "unreach", "unreach", "UNREACH", proto_unreach },
 	{ "account", NULL, NULL, proto_account },
 	{ NULL, "account", NULL, proto_account_text },
+	{ "users", "users", NULL, proto_users, .form = FORM_USERS },
 	{ "rules", "rules", "RULES", proto_rules, .when = FIELD_INFO },
 	{ "generation", "generation", NULL, proto_generation,
 	  .when = FIELD_DETAILS },

@@ -20,5 +20,8 @@ json_t *handler_text(const struct handler *handler); /* for a person */
 json_t *address_text(uint8_t family, const uint8_t *address);
 json_t *address_json(uint8_t family, const uint8_t *address); /* zero: null */
 json_t *families_json(unsigned int families);
+/* Who may open datagram sockets. */
+struct users;
+json_t *users_json(const struct users *users);
 
 #endif /* KRAW_DESCRIBE_H */

@@ -170,6 +170,27 @@ static void write_range(FILE *file, const json_t *range)
 	}
 }
 
+/* An entry is "all", or a kind with its range. */
+static void write_users(FILE *file, const json_t *users)
+{
+	const json_t *user, *range;
+	const char *kind;
+	size_t i;
+
+	json_array_foreach(users, i, user) {
+		if (i)
+			fputc(' ', file);
+		if (json_is_string(user)) {
+			write_scalar(file, user, false);
+			continue;
+		}
+		kind = json_object_get(user, "uid") ? "uid" : "gid";
+		range = json_object_get(user, kind);
+		fprintf(file, "%s ", kind);
+		write_range(file, range);
+	}
+}
+
 static void write_limit(FILE *file, const json_t *limit)
 {
 	const json_t *burst = json_object_get(limit, "burst");
@@ -198,6 +219,9 @@ static void write_value(FILE *file, const struct field *field, json_t *value)
 		break;
 	case FORM_RANGE:
 		write_range(file, value);
+		break;
+	case FORM_USERS:
+		write_users(file, value);
 		break;
 	case FORM_FAMILIES:
 		write_families(file, value);

@@ -23,6 +23,7 @@ enum field_form {
 	FORM_FLAG, /* true as nothing: its word says it all */
 	FORM_LIMIT, /* { "rate": 10, "burst": 5 } as 10/s burst 5 */
 	FORM_RANGE, /* [1, 5] as 1-5, [1, 1] as 1 */
+	FORM_USERS, /* ["all"] or [{ "uid": [1, 5] }] as all or uid 1-5 */
 	FORM_FAMILIES, /* ["ipv4"] as ipv4, both of them as both */
 	FORM_COUNTERS, /* { "ipv4": { "seen": 1 } } on lines of their own */
 };

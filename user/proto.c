@@ -8,7 +8,7 @@
 
 const char proto_usage[] =
 	"Usage: kraw proto { add | set } P [family FAMILY] [claim CLAIM]\n"
-	"                  [deliver VERDICT] [unreach UNREACH]\n"
+	"                  [deliver VERDICT] [unreach UNREACH] [users USERS]\n"
 	"       kraw proto del P\n"
 	"       kraw proto [ show [P] ]\n"
 	"P       := number 0-255, or a name as in /etc/protocols\n"
@@ -16,7 +16,8 @@ const char proto_usage[] =
 	"CLAIM   := none | plain | ports\n"
 	"VERDICT := all | raw | kernel | none | reject |\n"
 	"           one [by { flow | random | cpu }] [reuseport]\n"
-	"UNREACH := auto | never | always\n";
+	"UNREACH := auto | never | always\n"
+	"USERS   := none | all | { uid A[-B] | gid A[-B] } ...\n";
 
 static int proto_send(enum kraw_cmd cmd, const char *command,
 		      const struct proto *proto)

@@ -74,6 +74,7 @@ COUNTER(raw_copies, KRAW_STATS_A_RAW_COPIES)
 COUNTER(raw_refused, KRAW_STATS_A_RAW_REFUSED)
 COUNTER(unreach, KRAW_STATS_A_UNREACH)
 COUNTER(deny, KRAW_STATS_A_DENY)
+COUNTER(dgram, KRAW_STATS_A_DGRAM)
 
 /* What a table has room for. */
 static const struct field row_fields[] = {
@@ -92,6 +93,7 @@ static const struct field row_fields[] = {
 	{ "raw_refused", NULL, "RAW-REFUSED", row_raw_refused },
 	{ "unreach", NULL, "UNREACH", row_unreach },
 	{ "deny", NULL, "DENY", row_deny },
+	{ "dgram", NULL, "DGRAM", row_dgram },
 	{ NULL },
 };
 

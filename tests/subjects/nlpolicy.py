@@ -22,7 +22,7 @@ from krawtest import tap, tool  # noqa: E402
 PROTO = 253
 ONE = {"one-by", "one-reuseport"}
 WHOLE_PROTO = {"number", "families", "claim", "deliver", "unreach",
-               "account"} | ONE
+               "account", "users"} | ONE
 MATCHES = {"src", "src-prefix", "dst", "dst-prefix", "dev", "ttl-min",
            "ttl-max", "len-min", "len-max", "type-min", "type-max", "bpf",
            "expr", "dscp", "mark", "mark-mask", "fragment", "uid-min",

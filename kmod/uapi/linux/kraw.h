@@ -39,13 +39,25 @@
  *					their copies
  *		KRAW_PROTO_A_ACCOUNT	u8, enum kraw_account; default match;
  *					-EOPNOTSUPP: this kernel cannot say more
+ *		KRAW_PROTO_A_USERS nest	who may open datagram sockets of a claim beside
+ *					those with CAP_NET_RAW over the namespace;
+ *					default nobody
+ *			KRAW_USERS_A_USER nest	any number up to 16
+ *				KRAW_USER_A_KIND	u8, enum kraw_user_kind, required
+ *				KRAW_USER_A_LOW		u32, uid or gid as the user
+ *				KRAW_USER_A_HIGH	u32  namespace of the network
+ *							namespace sees it; both
+ *							belong to the range; default
+ *							0 and the largest
  *	KRAW_A_GENERATION		u32, optional
  *
  * KRAW_CMD_PROTO_SET			change what is named, keep the rest; -ENOENT
  *	as KRAW_CMD_PROTO_ADD; the ONE_ attributes go with DELIVER: naming it sets
- *	them too
+ *	them too; USERS replaces the whole list. -EBUSY: datagram sockets are open
+ *	that the change would leave without their claim
  *
- * KRAW_CMD_PROTO_DEL			stop managing it, with all its rules; -ENOENT
+ * KRAW_CMD_PROTO_DEL			stop managing it, with all its rules; -ENOENT;
+ *					-EBUSY: datagram sockets of its claim are open
  *	KRAW_A_PROTO nest
  *		KRAW_PROTO_A_NUMBER	u8, required
  *	KRAW_A_GENERATION		u32, optional
@@ -58,6 +70,7 @@
  *	KRAW_A_PROTO nest
  *		KRAW_PROTO_A_NUMBER, _FAMILIES, _CLAIM, _DELIVER, _UNREACH, _ONE_*,
  *		_ACCOUNT
+ *		KRAW_PROTO_A_USERS	unless nobody is listed
  *		KRAW_PROTO_A_RULES	u32, number of its rules
  *		KRAW_PROTO_A_STATS nest	once for each managed family (answers only)
  *			KRAW_STATS_A_FAMILY	u8, one bit KRAW_FAMILY_*
@@ -165,7 +178,8 @@
  *	KRAW_A_GENERATION		u32, optional
  *	What is not named is removed; no KRAW_A_PROTO at all: nothing is managed
  *	any more. A protocol that stays keeps its counters, and so does a rule
- *	whose preference, matches, verdict and options stay.
+ *	whose preference, matches, verdict and options stay. A claim that stays keeps
+ *	its datagram sockets; -EBUSY: sockets of one that would go are open.
  *    notification:
  *	KRAW_A_GENERATION		u32
  *
@@ -411,6 +425,7 @@ enum kraw_proto_attr {
 	KRAW_PROTO_A_ONE_BY,	/* u8, enum kraw_one_by */
 	KRAW_PROTO_A_ONE_REUSEPORT, /* flag */
 	KRAW_PROTO_A_ACCOUNT,	/* u8, enum kraw_account */
+	KRAW_PROTO_A_USERS,	/* nest of enum kraw_users_attr */
 
 	__KRAW_PROTO_A_MAX,
 	KRAW_PROTO_A_MAX = __KRAW_PROTO_A_MAX - 1
@@ -424,6 +439,31 @@ enum kraw_claim {
 
 	__KRAW_CLAIM_MAX,
 	KRAW_CLAIM_MAX = __KRAW_CLAIM_MAX - 1
+};
+
+enum kraw_users_attr {
+	KRAW_USERS_A_UNSPEC,
+	KRAW_USERS_A_USER,	/* nest of enum kraw_user_attr */
+
+	__KRAW_USERS_A_MAX,
+	KRAW_USERS_A_MAX = __KRAW_USERS_A_MAX - 1
+};
+
+enum kraw_user_attr {
+	KRAW_USER_A_UNSPEC,
+	KRAW_USER_A_KIND,	/* u8, enum kraw_user_kind */
+	KRAW_USER_A_LOW,	/* u32 */
+	KRAW_USER_A_HIGH,	/* u32 */
+
+	__KRAW_USER_A_MAX,
+	KRAW_USER_A_MAX = __KRAW_USER_A_MAX - 1
+};
+
+/* Who may open a datagram socket. */
+enum kraw_user_kind {
+	KRAW_USER_KIND_ALL,	/* everybody; no LOW and HIGH */
+	KRAW_USER_KIND_UID,	/* users */
+	KRAW_USER_KIND_GID,	/* members of groups, supplementary ones too */
 };
 
 /* Who receives a packet. */
@@ -456,8 +496,8 @@ enum kraw_one_by {
  * Whether a packet that nobody received is answered with ICMP protocol
  * unreachable (RFC 792, type 3 code 2) or ICMPv6 unrecognised next header
  * (RFC 4443, type 4 code 1). Verdicts none and reject decide that themselves.
- * To ALWAYS a claim's own handler is nobody: it counts packets and consumes them,
- * no socket receives them yet.
+ * To ALWAYS a claim's own handler is nobody, unless a datagram socket has the
+ * packet.
  */
 enum kraw_unreach {
 	KRAW_UNREACH_AUTO,	/* when no raw socket and no handler had it */
@@ -567,6 +607,9 @@ enum kraw_rule_attr {
  * is: these are lower bounds then. With KRAW_ACCOUNT_EXACT it stays 0, but for
  * END_UNKNOWN of a packet that another netfilter hook queued or took behind this
  * one.
+ *
+ * Of CLAIM_HANDLED, a packet with one destination counts once: CLAIM_HANDLED =
+ * DGRAM + DGRAM_REFUSED + DGRAM_NOBODY + DGRAM_BAD; of others each socket counts.
  */
 enum kraw_stats_attr {
 	KRAW_STATS_A_UNSPEC,
@@ -583,7 +626,7 @@ enum kraw_stats_attr {
 	KRAW_STATS_A_RAW_FILTERED,	/* refused by ICMP_FILTER or membership */
 	KRAW_STATS_A_RAW_REFUSED,	/* refused: policy, filter, queue, memory */
 	KRAW_STATS_A_KERNEL_HANDLED,	/* verdict kernel: a handler had it */
-	KRAW_STATS_A_CLAIM_HANDLED,	/* kraw's handler had it, and consumed it */
+	KRAW_STATS_A_CLAIM_HANDLED,	/* kraw's handler had it: see DGRAM_* */
 	KRAW_STATS_A_UNREACH,		/* ICMP errors, before their rate limit */
 	KRAW_STATS_A_UNREACH_NEVER,	/* suppressed by unreach never */
 	KRAW_STATS_A_PAD,
@@ -618,6 +661,11 @@ enum kraw_stats_attr {
 	KRAW_STATS_A_UNREACH_LIMITED,	/* the rate limit was against it */
 	KRAW_STATS_A_UNREACH_SILENT,	/* Linux does not answer such a packet */
 	KRAW_STATS_A_UNREACH_UNKNOWN,	/* one of these */
+	KRAW_STATS_A_DGRAM,		/* claim: datagram sockets that got it */
+	KRAW_STATS_A_DGRAM_REFUSED,	/* that refused it: policy, filter, queue */
+	KRAW_STATS_A_DGRAM_NOBODY,	/* packets that were for no socket */
+	KRAW_STATS_A_DGRAM_BAD,		/* packets with a broken header: ports only */
+	KRAW_STATS_A_DGRAM_SENT,	/* datagrams that sockets sent */
 
 	__KRAW_STATS_A_MAX,
 	KRAW_STATS_A_MAX = __KRAW_STATS_A_MAX - 1

@@ -32,6 +32,7 @@ Modules, one concept each:
     packet    build and read IPv4, IPv6, ICMP, TCP, SCTP ... as bytes
     sock      raw and packet sockets with deadlines
     who       send packets, report who received them
+    dgram     datagram sockets of claims, users, errors by name
     outgoing  what raw sockets send: did the call work, did the packet leave
     order     which of several sockets was reached first
     counters  /proc/net/snmp, snmp6, netstat, xfrm_stat as dictionaries

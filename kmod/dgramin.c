@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What datagram sockets receive: from the handler of the claim to the socket's
+ * queue, and from there to the program.
+ *
+ * The handler's part runs in an RCU read side with bottom halves off and takes no
+ * lock but that of the socket's own queue.
+ */
+#include "dgram.h"
+
+#include <linux/jhash.h>
+#include <linux/once.h>
+#include <linux/rcupdate.h>
+#include <linux/skbuff.h>
+#include <net/inet_common.h>
+#include <net/ip.h>
+#include <net/ip6_checksum.h>
+#include <net/ipv6.h>
+#include <net/route.h>
+#include <net/sock.h>
+#include <net/sock_reuseport.h>
+#include <net/transp_v6.h>
+#include <net/xfrm.h>
+#include "compat.h"
+#include "member.h"
+#include "proto.h"
+#include "stats.h"
+
+/* Reads the addresses and, with ports, those of a packet or its sender's. */
+static void read_key(struct kraw_bind_key *key, enum kraw_family family,
+		     const void *local, const void *peer, __be16 lport,
+		     __be16 pport)
+{
+	if (family == KRAW_IPV4) {
+		ipv6_addr_set_v4mapped(*(const __be32 *)local, &key->local);
+		ipv6_addr_set_v4mapped(*(const __be32 *)peer, &key->peer);
+	} else {
+		key->local = *(const struct in6_addr *)local;
+		key->peer = *(const struct in6_addr *)peer;
+	}
+	key->lport = lport;
+	key->pport = pport;
+}
+
+static void read_arrival(struct kraw_arrival *at, struct net *net,
+			 enum kraw_family family, struct sk_buff *skb)
+{
+	at->net = net;
+	at->family = family;
+	if (family == KRAW_IPV4) {
+		at->dif = inet_iif(skb);
+		at->sdif = inet_sdif(skb);
+	} else {
+		at->dif = inet6_iif(skb);
+		at->sdif = inet6_sdif(skb);
+	}
+}
+
+/* SO_REUSEPORT: one of the group, by flow or by its program. */
+static struct sock *of_group(struct sock *sk, const struct kraw_bind_key *key,
+			     struct sk_buff *skb)
+{
+	static u32 seed __read_mostly;
+	u32 hash;
+
+	if (!sk->sk_reuseport || sk->sk_state == TCP_ESTABLISHED)
+		return sk;
+	net_get_random_once(&seed, sizeof(seed));
+	hash = jhash_3words(ipv6_addr_hash(&key->peer),
+			    ipv6_addr_hash(&key->local),
+			    (__force u32)key->lport << 16 |
+			    (__force u32)key->pport, seed);
+	return reuseport_select_sock(sk, hash, skb, kraw_dgram_header(sk)) ?:
+	       sk;
+}
+
+/**
+ * kraw_dgram_sender - the socket that has sent a packet
+ * @net:	namespace
+ * @proto:	claimed
+ * @family:	...
+ * @skb:	an ICMP error about it
+ * @saddr:	its source, that is ours
+ * @daddr:	its destination
+ * @hdr:	what follows its IP header, eight bytes at least
+ *
+ * Context: RCU. Returns it or NULL.
+ */
+struct sock *kraw_dgram_sender(struct net *net, const struct kraw_proto *proto,
+			       enum kraw_family family, struct sk_buff *skb,
+			       const void *saddr, const void *daddr,
+			       const struct udphdr *hdr)
+{
+	struct kraw_bind_key key;
+	struct kraw_arrival at;
+
+	read_arrival(&at, net, family, skb);
+	if (proto->binds->has_ports)
+		read_key(&key, family, saddr, daddr, hdr->source, hdr->dest);
+	else
+		read_key(&key, family, saddr, daddr, 0, 0);
+	return kraw_binds_find(proto->binds, &key, &at);
+}
+
+/* Consumes the packet. */
+static void give(const struct kraw_proto *proto, enum kraw_family family,
+		 struct sock *sk, struct sk_buff *skb)
+{
+	enum skb_drop_reason reason = SKB_DROP_REASON_XFRM_POLICY;
+
+	if (!(family == KRAW_IPV4 ?
+	      xfrm4_policy_check(sk, XFRM_POLICY_IN, skb) :
+	      xfrm6_policy_check(sk, XFRM_POLICY_IN, skb))) {
+		kraw_sk_drops_inc(sk);
+		goto refuse;
+	}
+	nf_reset_ct(skb);
+	if (family == KRAW_IPV4)
+		kraw_dgram4_prepare(sk, skb);
+	skb_dst_drop(skb);
+	if (!sock_queue_rcv_skb_reason(sk, skb, &reason)) {
+		kraw_stats_inc(proto->stats, family, KRAW_STATS_A_DGRAM);
+		return;
+	}
+refuse:
+	kraw_stats_inc(proto->stats, family, KRAW_STATS_A_DGRAM_REFUSED);
+	kfree_skb_reason(skb, reason);
+}
+
+/* Of a packet that is for many. */
+static bool is_for(const struct kraw_bind *bind, const struct sk_buff *skb,
+		   const struct kraw_bind_key *key,
+		   const struct kraw_arrival *at)
+{
+	return kraw_bind_matches(bind, key, at) &&
+	       (at->family == KRAW_IPV4 ? kraw_member4(bind->sk, skb) :
+					  kraw_member6(bind->sk, skb));
+}
+
+/* A copy to each socket that it is for; the last one gets the packet. */
+static bool give_all(const struct kraw_proto *proto, struct sk_buff *skb,
+		     const struct kraw_bind_key *key,
+		     const struct kraw_arrival *at)
+{
+	struct rhlist_head *list, *pos;
+	const struct kraw_bind *bind;
+	struct sock *last = NULL;
+	struct sk_buff *clone;
+
+	list = kraw_binds_all(proto->binds, key->lport);
+	rhl_for_each_entry_rcu(bind, pos, list, port) {
+		if (!is_for(bind, skb, key, at))
+			continue;
+		clone = last ? skb_clone(skb, GFP_ATOMIC) : NULL;
+		if (clone)
+			give(proto, at->family, last, clone);
+		else if (last)
+			kraw_stats_inc(proto->stats, at->family,
+				       KRAW_STATS_A_DGRAM_REFUSED);
+		last = bind->sk;
+	}
+	if (last)
+		give(proto, at->family, last, skb);
+	return last;
+}
+
+/* Length and checksum of our header. */
+static bool is_good(u8 number, enum kraw_family family, struct sk_buff *skb)
+{
+	const struct udphdr *hdr;
+	unsigned int len;
+
+	if (!pskb_may_pull(skb, sizeof(*hdr)))
+		return false;
+	hdr = (struct udphdr *)skb->data;
+	len = ntohs(hdr->len);
+	if (len < sizeof(*hdr) || len > skb->len ||
+	    (len < skb->len && pskb_trim_rcsum(skb, len)))
+		return false;
+	hdr = (struct udphdr *)skb->data;
+	if (family == KRAW_IPV4)
+		return !skb_checksum_validate_zero_check(skb, number,
+							 hdr->check,
+							 inet_compute_pseudo);
+	return hdr->check &&
+	       !skb_checksum_validate(skb, number, ip6_compute_pseudo);
+}
+
+static bool for_many(enum kraw_family family, const struct sk_buff *skb)
+{
+	if (family == KRAW_IPV4)
+		return skb_rtable(skb)->rt_flags &
+		       (RTCF_BROADCAST | RTCF_MULTICAST);
+	return ipv6_addr_is_multicast(&ipv6_hdr(skb)->daddr);
+}
+
+/* Returns false if the packet is broken. */
+static bool read_packet(struct net *net, const struct kraw_proto *proto,
+			enum kraw_family family, struct sk_buff *skb,
+			struct kraw_bind_key *key, struct kraw_arrival *at)
+{
+	const struct udphdr *hdr = NULL;
+
+	if (proto->binds->has_ports) {
+		if (!is_good(proto->number, family, skb))
+			return false;
+		hdr = (struct udphdr *)skb->data;
+	}
+	if (family == KRAW_IPV4)
+		read_key(key, family, &ip_hdr(skb)->daddr, &ip_hdr(skb)->saddr,
+			 hdr ? hdr->dest : 0, hdr ? hdr->source : 0);
+	else
+		read_key(key, family, &ipv6_hdr(skb)->daddr,
+			 &ipv6_hdr(skb)->saddr, hdr ? hdr->dest : 0,
+			 hdr ? hdr->source : 0);
+	read_arrival(at, net, family, skb);
+	return true;
+}
+
+/**
+ * kraw_dgram_rcv - give a packet to its sockets
+ * @net:	namespace
+ * @proto:	claimed
+ * @family:	...
+ * @skb:	data at the transport header; is consumed but for KRAW_DGRAM_NOBODY
+ */
+enum kraw_dgram_outcome kraw_dgram_rcv(struct net *net,
+				       const struct kraw_proto *proto,
+				       enum kraw_family family,
+				       struct sk_buff *skb)
+{
+	struct kraw_bind_key key;
+	struct kraw_arrival at;
+	struct sock *sk;
+
+	if (!read_packet(net, proto, family, skb, &key, &at)) {
+		kraw_stats_inc(proto->stats, family, KRAW_STATS_A_DGRAM_BAD);
+		kfree_skb(skb);
+		return KRAW_DGRAM_BAD;
+	}
+	if (for_many(family, skb))
+		return give_all(proto, skb, &key, &at) ? KRAW_DGRAM_HAD :
+							 KRAW_DGRAM_NOBODY;
+	sk = kraw_binds_find(proto->binds, &key, &at);
+	if (!sk)
+		return KRAW_DGRAM_NOBODY;
+	give(proto, family, of_group(sk, &key, skb), skb);
+	return KRAW_DGRAM_HAD;
+}
+
+/**
+ * kraw_dgram_explain - what kraw_dgram_rcv() would do, without doing it
+ * @net:	namespace
+ * @proto:	claimed
+ * @family:	...
+ * @skb:	data at the transport header; stays the caller's
+ */
+enum kraw_dgram_outcome kraw_dgram_explain(struct net *net,
+					   const struct kraw_proto *proto,
+					   enum kraw_family family,
+					   struct sk_buff *skb)
+{
+	struct rhlist_head *list, *pos;
+	const struct kraw_bind *bind;
+	struct kraw_bind_key key;
+	struct kraw_arrival at;
+
+	if (!read_packet(net, proto, family, skb, &key, &at))
+		return KRAW_DGRAM_BAD;
+	if (!for_many(family, skb))
+		return kraw_binds_find(proto->binds, &key, &at) ?
+		       KRAW_DGRAM_HAD : KRAW_DGRAM_NOBODY;
+	list = kraw_binds_all(proto->binds, key.lport);
+	rhl_for_each_entry_rcu(bind, pos, list, port)
+		if (is_for(bind, skb, &key, &at))
+			return KRAW_DGRAM_HAD;
+	return KRAW_DGRAM_NOBODY;
+}
+
+/* The address that a datagram came from. */
+static int read_name(const struct sock *sk, const struct sk_buff *skb,
+		     void *name)
+{
+	__be16 port = kraw_dgram_header(sk) ? udp_hdr(skb)->source : 0;
+	struct sockaddr_in6 *sin6 = name;
+	struct sockaddr_in *sin = name;
+
+	if (sk->sk_family == AF_INET) {
+		memset(sin, 0, sizeof(*sin));
+		sin->sin_family = AF_INET;
+		sin->sin_port = port;
+		sin->sin_addr.s_addr = ip_hdr(skb)->saddr;
+		return sizeof(*sin);
+	}
+	memset(sin6, 0, sizeof(*sin6));
+	sin6->sin6_family = AF_INET6;
+	sin6->sin6_port = port;
+	if (skb->protocol == htons(ETH_P_IP)) {
+		ipv6_addr_set_v4mapped(ip_hdr(skb)->saddr, &sin6->sin6_addr);
+	} else {
+		sin6->sin6_addr = ipv6_hdr(skb)->saddr;
+		sin6->sin6_scope_id = ipv6_iface_scope_id(&sin6->sin6_addr,
+							  inet6_iif(skb));
+	}
+	return sizeof(*sin6);
+}
+
+/* IPV6_PKTINFO of an IPv4 datagram. */
+static void put_mapped_info(struct msghdr *msg, const struct sk_buff *skb)
+{
+	struct in6_pktinfo info;
+
+	info.ipi6_ifindex = PKTINFO_SKB_CB(skb)->ipi_ifindex;
+	ipv6_addr_set_v4mapped(ip_hdr(skb)->daddr, &info.ipi6_addr);
+	put_cmsg(msg, SOL_IPV6, IPV6_PKTINFO, sizeof(info), &info);
+}
+
+static void put_control(struct sock *sk, struct msghdr *msg,
+			struct sk_buff *skb)
+{
+	sock_recv_cmsgs(msg, sk, skb);
+	if (skb->protocol == htons(ETH_P_IPV6)) {
+		if (inet6_sk(sk)->rxopt.all)
+			ip6_datagram_recv_ctl(sk, msg, skb);
+		return;
+	}
+	if (sk->sk_family == AF_INET6 && inet6_sk(sk)->rxopt.bits.rxinfo)
+		put_mapped_info(msg, skb);
+	if (inet_sk(sk)->cmsg_flags)
+		ip_cmsg_recv_offset(msg, sk, skb, kraw_dgram_header(sk), 0);
+}
+
+int kraw_dgram_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
+		       int flags, int *addr_len)
+{
+	unsigned int header = kraw_dgram_header(sk);
+	struct sk_buff *skb;
+	size_t size, copied;
+	int err;
+
+	if (flags & MSG_OOB)
+		return -EOPNOTSUPP;
+	if (flags & MSG_ERRQUEUE)
+		return inet_recv_error(sk, msg, len, addr_len);
+	skb = skb_recv_datagram(sk, flags, &err);
+	if (!skb)
+		return err;
+	size = skb->len - header;
+	copied = min(len, size);
+	if (copied < size)
+		msg->msg_flags |= MSG_TRUNC;
+	err = skb_copy_datagram_msg(skb, header, msg, copied);
+	if (!err) {
+		if (msg->msg_name)
+			*addr_len = read_name(sk, skb, msg->msg_name);
+		put_control(sk, msg, skb);
+		err = flags & MSG_TRUNC ? size : copied;
+	}
+	skb_free_datagram(sk, skb);
+	return err;
+}
