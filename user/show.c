@@ -68,7 +68,7 @@ static json_t *of_proto(const struct row *row, const char *key)
 		return NULL;
 	if (!row->proto)
 		return json_null();
-	while (strcmp(field->key, key))
+	while (!field->key || strcmp(field->key, key))
 		field++;
 	return field->get(row->proto);
 }

@@ -82,7 +82,8 @@ def several_at_once(family):
             probe.send(12, payload=bytes(600))
         for words, more in (("", {"end_raw": 3}),
                             ("claim plain ", {"end_handler": 3,
-                                              "claim_handled": 3})):
+                                              "claim_handled": 3,
+                                              "dgram_nobody": 3})):
             got, count = counted(words + "account exact", family,
                                  lambda: sent(family, 3, [rejects, takes]))
             tap.is_((got.raw, got.icmp), ([0, 3], []), words + "received")
@@ -230,7 +231,8 @@ def claimed_here_and_elsewhere(family):
         got, count = counted("claim plain account exact", family,
                              lambda: sent(family, 2))
         tap.is_(count, {"seen": 2, "all": 2, "end_handler": 2,
-                        "claim_handled": 2}, "claimed here, too")
+                        "claim_handled": 2, "dgram_nobody": 2},
+                "claimed here, too")
 
 
 @tap.each(4, 6)

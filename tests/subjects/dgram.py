@@ -267,7 +267,8 @@ def each_its_own(family):
         tap.is_(raw.drain(), [one.encode() for one in addresses] +
                 [b"nobody's"], "the raw socket gets every packet")
         tap.is_(count.delta, {"seen": 11, "all": 11, "claim_handled": 11,
-                              "dgram": 10, "dgram_nobody": 1}, "counters")
+                              "raw_matched": 11, "dgram": 10,
+                              "dgram_nobody": 1}, "counters")
         for verdict, wanted in (("raw", (0, 1)), ("kernel", (1, 0)),
                                 ("none", (0, 0)), ("all", (1, 1))):
             tool.do("proto set 253 deliver " + verdict, lab.right)
