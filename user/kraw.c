@@ -142,6 +142,9 @@ int subcommand_run(struct args *args)
 			fputs(subcommands[i].usage, stdout);
 			return output_flush();
 		}
+		if (options.all_netns && subcommands[i].main != show_main)
+			return fail("-all-netns is for show: %s works in one network namespace, choose it with -n",
+				    name);
 		return subcommands[i].main(args);
 	}
 	return fail("'%s' is no object of kraw: see 'kraw help'", name);

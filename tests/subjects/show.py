@@ -8,6 +8,7 @@ works without the module, without root, without sock_diag and without /proc, and
 says then what is missing and why.
 """
 import ctypes
+import itertools
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from krawtest import clock, packet, sock, tap, tool, traced
+from krawtest.client import Client, K, genl
 from krawtest.manage import managed
 from krawtest.netns import Lab
 from krawtest.who import token
@@ -57,7 +59,9 @@ def sockets(proto, namespace=lab.right):
 
 def raw(family, proto, namespace=lab.right, **how):
     """A raw socket for a `with`."""
-    return sock.Reader(proto, family, namespace, **how)
+    made = sock.Reader(proto, family, namespace, **how)
+    made.proto = proto
+    return made
 
 
 def process(one, **more):
@@ -225,6 +229,28 @@ def icmp_filter():
                 "passes only echo-reply,nd-neighbor-advert", "ICMPv6")
 
 
+@tap.each(4, 6)
+def many(family):
+    """More than fit into a message, in one list of the kernel's and in others."""
+    mine = [raw(family, 253) for _ in range(300)]
+    mine += [raw(family, proto) for proto in range(200, 250)]
+    mine += [raw(10 - family, 253) for _ in range(3)]
+    try:
+        with Client(lab.right) as client:
+            told = client.sockets()
+            tap.is_(len(client.send(K.CMD_SOCKET_GET, flags=genl.DUMP)),
+                    len(told), "the module tells of each once")
+        tap.ok({inode(one) for one in mine} <= set(told), "and of all")
+        got = sockets(253)
+        tap.is_(set(got), {inode(one) for one in mine if one.proto == 253},
+                "show has them all")
+        tap.ok(all(one["filter_length"] == 0 and len(one["processes"]) == 1
+                   for one in got.values()), "with all that there is")
+    finally:
+        for one in mine:
+            one.close()
+
+
 # --- queues ------------------------------------------------------------------
 
 class Source:
@@ -289,12 +315,15 @@ def growing_queue(family):
         clock.wait_until(lambda: queue(one))
         still.filter(sock.REJECT)
 
+        times = itertools.count()
+
         def more():
+            if not next(times):
+                read.drain()
             source.send(2)
-            read.drain()
         got = watched(more)
         tap.is_(got[inode(one)]["unread"], "grows", "one that only grows")
-        tap.is_(got[inode(read)]["unread"], None, "one that is read")
+        tap.is_(got[inode(read)]["unread"], None, "one that is read now and then")
         tap.is_(got[inode(still)]["unread"], None, "one that stays as it is")
 
 
@@ -570,11 +599,14 @@ def all_namespaces():
         tap.is_(len({row["netns"] for row in got}), 5, "the same from elsewhere")
         text = tool.do_alone(["-all-netns", "show", "proto", "252"])
         tap.has(text, "NETNS", "a column of its own")
-        done = tool.kraw(["-all-netns", "-b", "-"], lab.right,
-                         stdin="show proto 252\nproto add 251\n"
-                         "proto show 251\nproto del 251\n")
-        tap.is_((done.status, done.err), (0, ""),
-                "in a batch it comes back to where it was")
+        done = tool.kraw(["-j", "-all-netns", "-b", "-"], lab.right,
+                         stdin="show proto 252\nshow proto 252\n")
+        tap.is_([json.loads(line)[0]["netns"]
+                 for line in done.out.splitlines()], ["right"] * 2,
+                "a batch goes on where it was: ours comes first")
+        done = tool.kraw("-all-netns proto add 251", lab.right)
+        tap.is_((done.status, done.err.count("\n")), (1, 1),
+                "no other command takes it")
     hidden.communicate("")
 
 
