@@ -395,7 +395,8 @@ static void datagram_socket(int family)
 	asks(family, fds[0]);
 	asks(family, fds[1]);
 	/* the second has a port, too, but sends nothing; the third asks nothing */
-	bind_to(fds[1], left(family));
+	for (i = 0; i < 3; i++)
+		bind_port(fds[i], left(family), 4711 + i);
 	sendto(fds[0], TEXT, strlen(TEXT), 0, &to.sa, address_len(&to));
 	sendto(fds[2], TEXT, strlen(TEXT), 0, &to.sa, address_len(&to));
 	settle();

@@ -28,6 +28,11 @@ static int socks[SOCKS_MAX], socks_count;
 
 void in(enum ns ns)
 {
+	static int current = -1;
+
+	if (current == (int)ns)
+		return;
+	current = ns;
 	if (setns(spaces[ns], CLONE_NEWNET))
 		bail("setns %s", names[ns]);
 }
@@ -164,6 +169,18 @@ void bind_to(int fd, const char *text)
 
 	if (bind(fd, &to.sa, address_len(&to)))
 		bail("bind to %s", text);
+}
+
+void bind_port(int fd, const char *text, uint16_t port)
+{
+	union address to = address(text);
+
+	if (to.sa.sa_family == AF_INET)
+		to.in.sin_port = htons(port);
+	else
+		to.in6.sin6_port = htons(port);
+	if (bind(fd, &to.sa, address_len(&to)))
+		bail("bind to %s, port %d", text, port);
 }
 
 void connect_to(int fd, const char *text)

@@ -86,6 +86,8 @@ void sock_close(int fd);
 void option(int fd, int level, int name, int value);
 int option_get(int fd, int level, int name);
 void bind_to(int fd, const char *text);
+/* A UDP socket's: a port of the kernel's choice would differ each time. */
+void bind_port(int fd, const char *text, uint16_t port);
 void connect_to(int fd, const char *text);
 void sysctl_set(enum ns ns, const char *path, const char *value);
 

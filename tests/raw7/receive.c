@@ -9,7 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/errqueue.h>
-#include <net/if.h>
+#include <linux/filter.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -106,6 +106,7 @@ static void all_errors(int family)
 		to.in.sin_port = htons(9);
 	else
 		to.in6.sin6_port = htons(9);
+	bind_port(udp_socket, left(family), 4711);
 	sendto(udp_socket, TEXT, strlen(TEXT), 0, &to.sa, address_len(&to));
 	settle();
 	ok(receive_error(teller, &got), "a raw UDP socket has the error");
@@ -130,6 +131,99 @@ HOLDS(R05v6, "every raw socket has every packet of its protocol")
 HOLDS(R05v6, "and every error about one, whoever sent it")
 {
 	all_errors(V6);
+}
+
+/* A queue for some packets and one for all; who has lost how many is told. */
+static void full_queue(int family)
+{
+	int small = raw(RIGHT, family, 253), large = raw(RIGHT, family, 253);
+	int out = sender(LEFT, family), i, had;
+	const uint32_t *lost;
+	struct got got;
+
+	option(small, SOL_SOCKET, SO_RCVBUF, 1);
+	option(small, SOL_SOCKET, SO_RXQ_OVFL, 1);
+	for (i = 0; i < 20; i++)
+		send_packet(out, left(family), right(family), 253, TEXT);
+	is(drain(large, NULL), 20, "who has room has them all");
+	had = drain(small, &got);
+	ok(had > 0 && had < 20, "who has not has the first ones: %d", had);
+	send_packet(out, left(family), right(family), 253, "room again");
+	ok(drain(small, &got) == 1 && carries(family, &got, "room again"),
+	   "and what comes when there is room again");
+	lost = control(&got, SOL_SOCKET, SO_RXQ_OVFL);
+	ok(lost && (int)*lost == 20 - had, "SO_RXQ_OVFL counts the others");
+}
+
+DIFFERS(R05, "what finds the queue full is lost, to that socket only",
+	"net/core/sock.c, __sock_queue_rcv_skb()")
+{
+	full_queue(V4);
+}
+
+DIFFERS(R05v6, "what finds the queue full is lost, to that socket only",
+	"net/core/sock.c, __sock_queue_rcv_skb()")
+{
+	full_queue(V6);
+}
+
+/* Nobody, a socket elsewhere, one that refuses all it gets. */
+static int unreachables(int family)
+{
+	static struct got got;
+	int count = 0;
+
+	settle();
+	while (wire_next(WIRE_R0, &got))
+		count += family == V4 ?
+				 got.data[9] == IPPROTO_ICMP &&
+					 got.data[20] == 3 &&
+					 got.data[21] == 2 :
+				 got.data[6] == IPPROTO_ICMPV6 &&
+					 got.data[40] == 4 && got.data[41] == 1;
+	return count;
+}
+
+static void somebody(int family)
+{
+	struct sock_filter none = BPF_STMT(BPF_RET | BPF_K, 0);
+	struct sock_fprog reject = { .len = 1, .filter = &none };
+	int out = sender(LEFT, family), reader, tap;
+
+	send_packet(out, left(family), right(family), 253, TEXT);
+	is(unreachables(family), 1, "nobody: the sender is told");
+	reader = raw(RIGHT, family, 254);
+	tap = sock(RIGHT, AF_PACKET, SOCK_DGRAM, htons(3));
+	send_packet(out, left(family), right(family), 253, TEXT);
+	is(unreachables(family), 1, "another protocol's, a packet socket");
+	sock_close(tap);
+	reader = raw(RIGHT, family, 253);
+	connect_to(reader, other(family));
+	send_packet(out, left(family), right(family), 253, TEXT);
+	is(unreachables(family), 1, "one that is connected elsewhere");
+	reader = raw(RIGHT, family, 253);
+	if (setsockopt(reader, SOL_SOCKET, SO_ATTACH_FILTER, &reject,
+		       sizeof(reject)))
+		bail("SO_ATTACH_FILTER");
+	send_packet(out, left(family), right(family), 253, TEXT);
+	is(unreachables(family), 0, "one that matches, and refuses it");
+	is(drain(reader, NULL), 0, "it has nothing");
+	sock_close(reader);
+	raw(RIGHT, family, 253);
+	send_packet(out, left(family), right(family), 253, TEXT);
+	is(unreachables(family), 0, "one that has it");
+}
+
+HOLDS(R05,
+      "a socket that matches silences the unreachable, even if its filter refuses")
+{
+	somebody(V4);
+}
+
+HOLDS(R05v6,
+      "a socket that matches silences the unreachable, even if its filter refuses")
+{
+	somebody(V6);
 }
 
 /* --- R07: IPPROTO_RAW ----------------------------------------------------- */
@@ -186,17 +280,11 @@ static void raw_before_udp(int family, bool handler_first)
 	int epoll = epoll_create1(EPOLL_CLOEXEC), out = sender(LEFT, family);
 	int readers[READERS], i, count;
 	struct epoll_event events[READERS + 1];
-	union address mine = address(right(family));
 	uint8_t data[128], body[64];
 	struct got got;
 	size_t len;
 
-	if (family == V4)
-		mine.in.sin_port = htons(4711);
-	else
-		mine.in6.sin6_port = htons(4711);
-	if (bind(socket, &mine.sa, address_len(&mine)))
-		bail("bind");
+	bind_port(socket, right(family), 4711);
 	if (handler_first)
 		watch(epoll, socket);
 	for (i = 0; i < READERS; i++) {
