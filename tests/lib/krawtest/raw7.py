@@ -156,8 +156,9 @@ def manage(space, deliver, numbers=range(1, 255), v6_only=()):
     Every protocol of a namespace is managed, with this verdict; counted exactly,
     where kraw can do so.  0 (in IPv4) and 255 are nobody's to manage.
     """
+    # what it understands it says when it does not understand
     exact = " account exact" if "account" in \
-        tool.command(tool.KRAW, "proto", "help").out else ""
+        tool.kraw("proto add 253 nonsense").err else ""
     lines = []
     for number in numbers:
         family = "ipv4" if number in _EXTENSIONS else \
