@@ -63,6 +63,8 @@ void kraw_account_raw(const struct kraw_proto *proto, enum kraw_family family,
 	u32 refused = 0;
 	int i;
 
+	static_assert(KRAW_STATS_A_RAW_REFUSED_UNKNOWN -
+		      KRAW_STATS_A_RAW_POLICY == KRAW_REFUSAL_UNKNOWN);
 	if (!count->matched)
 		return;
 	kraw_stats_add(stats, family, KRAW_STATS_A_RAW_MATCHED, count->matched);

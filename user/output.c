@@ -143,7 +143,10 @@ static void write_counters(FILE *file, json_t *families)
 		fprintf(file, "\n    %s", family);
 		json_object_foreach(counters, key, count) {
 			fprintf(file, " %s ", key);
-			write_scalar(file, count, false);
+			if (json_is_null(count))
+				fputc('?', file);
+			else
+				write_scalar(file, count, false);
 		}
 	}
 }
