@@ -60,7 +60,7 @@ void kraw_account_raw(const struct kraw_proto *proto, enum kraw_family family,
 		      const struct kraw_rawsock_count *count)
 {
 	const struct kraw_stats *stats = proto->stats;
-	u32 refused = 0;
+	u32 refused;
 	int i;
 
 	static_assert(KRAW_STATS_A_RAW_REFUSED_UNKNOWN -
@@ -68,16 +68,24 @@ void kraw_account_raw(const struct kraw_proto *proto, enum kraw_family family,
 	if (!count->matched)
 		return;
 	kraw_stats_add(stats, family, KRAW_STATS_A_RAW_MATCHED, count->matched);
-	kraw_stats_add(stats, family, KRAW_STATS_A_RAW_COPIES, count->copies);
-	kraw_stats_add(stats, family, KRAW_STATS_A_RAW_FILTERED,
-		       count->filtered);
-	for (i = 0; i < KRAW_REFUSALS; i++) {
-		refused += count->refused[i];
+	if (count->copies)
+		kraw_stats_add(stats, family, KRAW_STATS_A_RAW_COPIES,
+			       count->copies);
+	if (count->filtered)
+		kraw_stats_add(stats, family, KRAW_STATS_A_RAW_FILTERED,
+			       count->filtered);
+	if (count->unknown)
+		kraw_stats_add(stats, family, KRAW_STATS_A_RAW_UNKNOWN,
+			       count->unknown);
+	refused = count->matched - count->copies - count->filtered -
+		  count->unknown;
+	if (!refused)
+		return;
+	kraw_stats_add(stats, family, KRAW_STATS_A_RAW_REFUSED, refused);
+	for (i = 0; i < KRAW_REFUSALS; i++)
 		if (count->refused[i])
 			kraw_stats_add(stats, family, KRAW_STATS_A_RAW_POLICY + i,
 				       count->refused[i]);
-	}
-	kraw_stats_add(stats, family, KRAW_STATS_A_RAW_REFUSED, refused);
 }
 
 /* As the policy check begins: with nothing to ask it says yes. */
@@ -137,15 +145,12 @@ static enum kraw_stats_attr forecast(struct net *net,
 
 static unsigned int match(struct net *net, const struct kraw_proto *proto,
 			  enum kraw_family family, struct sk_buff *skb,
-			  const struct outlook *out)
+			  struct outlook *out)
 {
 	enum kraw_stats_attr end = forecast(net, proto, family, skb, out);
-	const struct kraw_rawsock_count *raw = &out->raw;
 
-	kraw_account_raw(proto, family, raw);
-	if (raw->matched != raw->filtered)
-		kraw_stats_add(proto->stats, family, KRAW_STATS_A_RAW_UNKNOWN,
-			       raw->matched - raw->filtered);
+	out->raw.unknown = out->raw.matched - out->raw.filtered;
+	kraw_account_raw(proto, family, &out->raw);
 	if (end == KRAW_STATS_A_END_NOBODY) {
 		kraw_stats_inc(proto->stats, family, KRAW_STATS_A_UNREACH);
 		kraw_stats_inc(proto->stats, family,

@@ -85,7 +85,8 @@ static enum kraw_socket_result admits(enum kraw_family family,
 	if (family == KRAW_IPV4) {
 		if (protocol == IPPROTO_ICMP && !icmp_allows(sk, skb))
 			return KRAW_SOCKET_RESULT_ICMP_FILTER;
-		if (!kraw_member4(sk, skb))
+		if (ipv4_is_multicast(ip_hdr(skb)->daddr) &&
+		    !kraw_member4(sk, skb))
 			return KRAW_SOCKET_RESULT_MEMBER;
 	} else if (protocol == IPPROTO_ICMPV6 && !icmp6_allows(sk, skb)) {
 		return KRAW_SOCKET_RESULT_ICMP_FILTER;
@@ -105,21 +106,29 @@ static enum kraw_refusal refuse(struct sock *sk, struct sk_buff *skb,
 	return why;
 }
 
-/* Through the socket's filter into its queue; the kernel does not say why not. */
-static enum kraw_refusal queue(struct sock *sk, struct sk_buff *skb, bool exact)
+/* The same as queue(), and finds out why it is refused. */
+static noinline enum kraw_refusal queue_watched(struct sock *sk,
+						struct sk_buff *skb)
 {
 	struct kraw_watch watch;
 	int ret;
 
-	if (!exact)
-		return sk->sk_backlog_rcv(sk, skb) == NET_RX_SUCCESS ?
-		       QUEUED : KRAW_REFUSAL_UNKNOWN;
 	kraw_watch_begin(&watch, skb);
 	ret = sk->sk_backlog_rcv(sk, skb);
 	kraw_watch_end(&watch);
 	if (ret == NET_RX_SUCCESS)
 		return QUEUED;
 	return watch.full == skb ? KRAW_REFUSAL_FULL : KRAW_REFUSAL_FILTER;
+}
+
+/* Through the socket's filter into its queue; the kernel does not say why not. */
+static inline enum kraw_refusal queue(struct sock *sk, struct sk_buff *skb,
+				      bool exact)
+{
+	if (exact)
+		return queue_watched(sk, skb);
+	return sk->sk_backlog_rcv(sk, skb) == NET_RX_SUCCESS ?
+	       QUEUED : KRAW_REFUSAL_UNKNOWN;
 }
 
 /* Gives a copy to a socket, which consumes it. */

@@ -16,6 +16,7 @@ struct sock;
  * @matched:	sockets that it matched
  * @copies:	queued
  * @filtered:	refused by ICMP_FILTER, ICMP6_FILTER or multicast membership
+ * @unknown:	queued or refused, the kernel does it
  * @refused:	by enum kraw_refusal; filter and full are unknown unless @exact
  * @next:	kraw_rawsock_choose(): the first choice had no room, another has
  */
@@ -24,6 +25,7 @@ struct kraw_rawsock_count {
 	u32 matched;
 	u32 copies;
 	u32 filtered;
+	u32 unknown;
 	u32 refused[KRAW_REFUSALS];
 	bool next;
 };
