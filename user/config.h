@@ -87,6 +87,7 @@ void rule_put(struct nlmsghdr *nlh, const struct rule *rule);
  */
 bool get_u8(const struct nlattr *attr, uint8_t *value);
 bool get_u32(const struct nlattr *attr, uint32_t *value);
+bool get_u64(const struct nlattr *attr, uint64_t *value);
 char *get_text(const struct nlattr *attr);
 
 /* Reads an answer or a notification; the rule is to be cleared. */
@@ -106,6 +107,13 @@ int proto_parse(struct args *args, struct proto *proto, bool set);
  */
 int rule_parse(struct args *args, struct rule *rule);
 int rule_parse_new(struct args *args, struct rule *rule);
+
+/*
+ * A word of a filter, with its value: proto, hook, a match, a verdict. When all
+ * are read, rule_check_filter looks whether they go together.
+ */
+int rule_parse_filter(struct args *args, const char *key, struct rule *rule);
+int rule_check_filter(const struct rule *rule);
 
 /* "[hook H] proto P [pref N] [handle H]": what names rules; no matches. */
 int rule_parse_name(struct args *args, struct rule *rule);

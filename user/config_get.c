@@ -26,7 +26,7 @@ bool get_u32(const struct nlattr *attr, uint32_t *value)
 	return true;
 }
 
-static bool get_u64(const struct nlattr *attr, uint64_t *value)
+bool get_u64(const struct nlattr *attr, uint64_t *value)
 {
 	if (!attr || mnl_attr_validate(attr, MNL_TYPE_U64) < 0)
 		return false;

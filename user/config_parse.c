@@ -416,17 +416,13 @@ static int check_hook(const struct rule *rule)
 	return 0;
 }
 
-static int check_rule(const struct rule *rule)
+/* A verdict is for one hook; addresses are of one family. */
+static int check_together(const struct rule *rule)
 {
 	bool output = rule->hook == KRAW_HOOK_OUTPUT;
 	bool output_verdict = rule->verdict == KRAW_VERDICT_ALLOW ||
 			      rule->verdict == KRAW_VERDICT_DENY;
 
-	if (!(rule->set & BIT(KRAW_RULE_A_PROTO)))
-		return fail("the rule names no protocol: add 'proto P'");
-	if (!(rule->set & BIT(KRAW_RULE_A_VERDICT)))
-		return fail("the rule has no verdict: add '%s'",
-			    output ? "allow' or 'deny" : "deliver VERDICT");
 	if (output && !output_verdict)
 		return fail("deliver %s: hook output decides what may leave, use 'allow' or 'deny'",
 			    name_of(&verdict_names, rule->verdict));
@@ -438,6 +434,18 @@ static int check_rule(const struct rule *rule)
 	    rule->src.len != rule->dst.len)
 		return fail("src and dst: one is IPv4 and the other IPv6, no packet has both");
 	return check_hook(rule);
+}
+
+static int check_rule(const struct rule *rule)
+{
+	bool output = rule->hook == KRAW_HOOK_OUTPUT;
+
+	if (!(rule->set & BIT(KRAW_RULE_A_PROTO)))
+		return fail("the rule names no protocol: add 'proto P'");
+	if (!(rule->set & BIT(KRAW_RULE_A_VERDICT)))
+		return fail("the rule has no verdict: add '%s'",
+			    output ? "allow' or 'deny" : "deliver VERDICT");
+	return check_together(rule);
 }
 
 int rule_parse(struct args *args, struct rule *rule)
@@ -459,6 +467,40 @@ int rule_parse_new(struct args *args, struct rule *rule)
 	if (!ret && (rule->set & BIT(KRAW_RULE_A_HANDLE)))
 		ret = fail("handle: a new rule gets its handle from the kernel, leave it out or use 'rule replace'");
 	return ret;
+}
+
+int rule_parse_filter(struct args *args, const char *key, struct rule *rule)
+{
+	bool names = strcmp(key, "pref") && strcmp(key, "handle");
+	int ret = 0;
+
+	if ((names && name_word(args, key, rule, &ret)) ||
+	    packet_word(args, key, rule, &ret) ||
+	    context_word(args, key, rule, &ret) ||
+	    verdict_word(args, key, rule, &ret) || stray_word(key, &ret))
+		return ret;
+	return fail("'%s' is not understood in a filter: see 'kraw trace help'",
+		    key);
+}
+
+int rule_check_filter(const struct rule *rule)
+{
+	struct rule like = *rule;
+
+	/* What is not said does not stand in the way. */
+	if (!(rule->set & BIT(KRAW_RULE_A_VERDICT)))
+		like.verdict = rule->hook == KRAW_HOOK_OUTPUT ?
+				       KRAW_VERDICT_ALLOW :
+				       KRAW_VERDICT_ALL;
+	else if (!(rule->set & BIT(KRAW_RULE_A_HOOK)))
+		like.hook = rule->verdict == KRAW_VERDICT_ALLOW ||
+					    rule->verdict == KRAW_VERDICT_DENY ?
+				    KRAW_HOOK_OUTPUT :
+				    KRAW_HOOK_INPUT;
+	if (rule->set &
+	    (BIT(KRAW_RULE_A_ONE_BY) | BIT(KRAW_RULE_A_ONE_REUSEPORT)))
+		return fail("deliver one: how it chooses is no part of a filter, leave 'by' and 'reuseport' out");
+	return check_together(&like);
 }
 
 int rule_parse_name(struct args *args, struct rule *rule)

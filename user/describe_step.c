@@ -40,34 +40,6 @@ static const struct names shape_names = {
 	},
 };
 
-static const struct names socket_names = {
-	"result",
-	{
-		{ "copy", KRAW_SOCKET_RESULT_COPY },
-		{ "verdict", KRAW_SOCKET_RESULT_VERDICT },
-		{ "local", KRAW_SOCKET_RESULT_LOCAL },
-		{ "peer", KRAW_SOCKET_RESULT_PEER },
-		{ "device", KRAW_SOCKET_RESULT_DEVICE },
-		{ "member", KRAW_SOCKET_RESULT_MEMBER },
-		{ "icmp_filter", KRAW_SOCKET_RESULT_ICMP_FILTER },
-		{ "checksum", KRAW_SOCKET_RESULT_CHECKSUM },
-		{ "filter", KRAW_SOCKET_RESULT_FILTER },
-		{ "full", KRAW_SOCKET_RESULT_FULL },
-		{ "unknown", KRAW_SOCKET_RESULT_UNKNOWN },
-		{ "not_chosen", KRAW_SOCKET_RESULT_NOT_CHOSEN },
-	},
-};
-
-static const struct names icmp_names = {
-	"result",
-	{
-		{ "none", KRAW_ICMP_RESULT_NONE },
-		{ "sent", KRAW_ICMP_RESULT_SENT },
-		{ "never", KRAW_ICMP_RESULT_NEVER },
-		{ "silent", KRAW_ICMP_RESULT_SILENT },
-	},
-};
-
 static const struct names field_names = {
 	"field",
 	{
@@ -470,7 +442,8 @@ static json_t *outcome_icmp_result(const void *object)
 	const struct step *step = object;
 
 	return has(step, KRAW_STEP_A_ICMP_RESULT) ?
-		       json_string(name_of(&icmp_names, step->icmp_result)) :
+		       json_string(name_of(&icmp_result_names,
+					   step->icmp_result)) :
 		       NULL;
 }
 
@@ -482,7 +455,7 @@ static json_t *step_result(const void *object)
 	if (is(step, KRAW_STEP_KIND_SHAPE))
 		return json_string(name_of(&shape_names, step->shape_result));
 	return is(step, KRAW_STEP_KIND_SOCKET) ?
-		       json_string(name_of(&socket_names,
+		       json_string(name_of(&socket_result_names,
 					   step->socket_result)) :
 		       NULL;
 }

@@ -28,6 +28,8 @@ static const struct {
 	{ "stats", stats_main, stats_usage, "counters of managed protocols" },
 	{ "explain", explain_main, explain_usage,
 	  "what would happen to a packet, step by step" },
+	{ "trace", trace_main, trace_usage,
+	  "what becomes of each packet, live" },
 	{ "monitor", monitor_main, monitor_usage,
 	  "changes of the configuration, live" },
 	{ "save", save_main, save_usage,

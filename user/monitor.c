@@ -2,16 +2,12 @@
 #include "config.h"
 #include "describe.h"
 #include "error.h"
+#include "live.h"
 #include "subcommands.h"
 
-#include <errno.h>
 #include <linux/genetlink.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 const char monitor_usage[] =
 	"Usage: kraw monitor\n"
@@ -19,13 +15,9 @@ const char monitor_usage[] =
 	"happens: [GENERATION] and the command that makes the same change.\n"
 	"With -j: a JSON object a line.\n";
 
-static volatile sig_atomic_t stopped;
-
-static void stop(int signal)
-{
-	(void)signal;
-	stopped = 1;
-}
+/* Bytes of changes that may wait for us; changes that are read at a time. */
+#define ROOM  (8 * 1024 * 1024)
+#define BATCH 256
 
 static const char *event_name(uint8_t cmd)
 {
@@ -164,21 +156,12 @@ static int print_message(const struct nlmsghdr *nlh, void *data)
 	}
 }
 
-/* A reader that went away is no error: nobody is there to be told. */
-static int flush_events(void)
+static int read_events(void *data)
 {
-	if (!fflush(stdout))
-		return 0;
-	if (errno == EPIPE) {
-		stopped = 1;
-		return 0;
-	}
-	return output_flush();
-}
+	unsigned int i;
 
-static int read_events(void)
-{
-	for (;;) {
+	(void)data;
+	for (i = 0; i < BATCH; i++) {
 		switch (nl_events(print_message, NULL)) {
 		case NL_EVENT_NONE:
 			return 0;
@@ -188,52 +171,23 @@ static int read_events(void)
 			print_lost();
 			break;
 		case NL_EVENT_UNLOADED:
-			return flush_events() ?:
+			return live_flush() ?:
 				       refused("kraw.ko was unloaded: no more changes will come");
 		case NL_EVENT_ERROR:
 			return STATUS_REFUSED;
 		}
-		if (flush_events() || stopped)
-			return stopped ? 0 : STATUS_REFUSED;
+		if (live_flush())
+			return STATUS_REFUSED;
+		if (live_stopped())
+			return 0;
 	}
-}
-
-/* Signals come in while we wait, and at no other time. */
-static void catch_signals(sigset_t *waiting)
-{
-	struct sigaction action = { .sa_handler = stop };
-	sigset_t blocked;
-
-	sigemptyset(&blocked);
-	sigaddset(&blocked, SIGINT);
-	sigaddset(&blocked, SIGTERM);
-	sigprocmask(SIG_BLOCK, &blocked, waiting);
-	sigdelset(waiting, SIGINT);
-	sigdelset(waiting, SIGTERM);
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	signal(SIGPIPE, SIG_IGN);
+	return 0;
 }
 
 int monitor_main(struct args *args)
 {
-	/* Of standard output only the errors: its reader went away. */
-	struct pollfd fds[] = { { .events = POLLIN }, { STDOUT_FILENO, 0, 0 } };
-	sigset_t waiting;
-	int ret;
+	int fd, ret;
 
-	ret = args_end(args) ?: nl_open() ?: nl_listen(&fds[0].fd);
-	if (ret)
-		return ret;
-	catch_signals(&waiting);
-	while (!ret && !stopped) {
-		if (ppoll(fds, 2, NULL, &waiting) < 0 && errno != EINTR)
-			return refused("cannot wait for changes: %s",
-				       strerror(errno));
-		if (fds[1].revents & (POLLERR | POLLHUP))
-			break;
-		if (fds[0].revents)
-			ret = read_events();
-	}
-	return ret;
+	ret = args_end(args) ?: nl_open() ?: nl_listen(&fd, true, ROOM);
+	return ret ? ret : live_run(fd, true, read_events, NULL);
 }

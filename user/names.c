@@ -77,6 +77,36 @@ const struct names hook_names = {
 	},
 };
 
+const struct names socket_result_names = {
+	"result",
+	{
+		{ "copy", KRAW_SOCKET_RESULT_COPY },
+		{ "verdict", KRAW_SOCKET_RESULT_VERDICT },
+		{ "local", KRAW_SOCKET_RESULT_LOCAL },
+		{ "peer", KRAW_SOCKET_RESULT_PEER },
+		{ "device", KRAW_SOCKET_RESULT_DEVICE },
+		{ "member", KRAW_SOCKET_RESULT_MEMBER },
+		{ "icmp_filter", KRAW_SOCKET_RESULT_ICMP_FILTER },
+		{ "checksum", KRAW_SOCKET_RESULT_CHECKSUM },
+		{ "filter", KRAW_SOCKET_RESULT_FILTER },
+		{ "full", KRAW_SOCKET_RESULT_FULL },
+		{ "unknown", KRAW_SOCKET_RESULT_UNKNOWN },
+		{ "not_chosen", KRAW_SOCKET_RESULT_NOT_CHOSEN },
+		{ "policy", KRAW_SOCKET_RESULT_POLICY },
+		{ "refused", KRAW_SOCKET_RESULT_REFUSED },
+	},
+};
+
+const struct names icmp_result_names = {
+	"result",
+	{
+		{ "none", KRAW_ICMP_RESULT_NONE },
+		{ "sent", KRAW_ICMP_RESULT_SENT },
+		{ "never", KRAW_ICMP_RESULT_NEVER },
+		{ "silent", KRAW_ICMP_RESULT_SILENT },
+	},
+};
+
 const char *name_of(const struct names *names, unsigned int value)
 {
 	unsigned int i;

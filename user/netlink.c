@@ -20,6 +20,8 @@ static struct {
 	uint16_t family;
 	uint32_t config_group;
 	uint32_t seq;
+	bool answered; /* the last request that was posted */
+	struct nl_refusal posted;
 } nl;
 
 /* What came in answer to one request, one message after the other. */
@@ -476,21 +478,52 @@ void nl_close(void)
 	memset(&nl, 0, sizeof(nl));
 }
 
-int nl_listen(int *fd)
+int nl_listen(int *fd, bool changes, int size)
 {
-	int size = 8 * 1024 * 1024;
 	int controller = GENL_ID_CTRL;
 	int group = nl.config_group;
 
 	*fd = mnl_socket_get_fd(nl.sock);
 	if (setsockopt(*fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
 		setsockopt(*fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	if (mnl_socket_setsockopt(nl.sock, NETLINK_ADD_MEMBERSHIP, &group,
-				  sizeof(group)) ||
+	if ((changes && mnl_socket_setsockopt(nl.sock, NETLINK_ADD_MEMBERSHIP,
+					      &group, sizeof(group))) ||
 	    mnl_socket_setsockopt(nl.sock, NETLINK_ADD_MEMBERSHIP, &controller,
 				  sizeof(controller)))
 		return refused("cannot listen to changes: %s", strerror(errno));
 	return 0;
+}
+
+int nl_post(struct nl_msg *msg)
+{
+	int error;
+
+	msg->nlh->nlmsg_flags |= NLM_F_ACK;
+	nl.answered = false;
+	error = send_request(msg);
+	nl_free(msg);
+	return error ? refused("cannot ask the kernel: %s", strerror(error)) :
+		       0;
+}
+
+bool nl_answered(struct nl_refusal *refusal)
+{
+	if (!nl.answered)
+		return false;
+	*refusal = nl.posted;
+	memset(&nl.posted, 0, sizeof(nl.posted));
+	return true;
+}
+
+/* The end of the answer to the last request. */
+static bool is_answer(const struct nlmsghdr *nlh)
+{
+	if (nlh->nlmsg_type != NLMSG_ERROR || nlh->nlmsg_seq != nl.seq)
+		return false;
+	nl_refusal_clear(&nl.posted);
+	read_refusal(nlh, &nl.posted);
+	nl.answered = true;
+	return true;
 }
 
 /* Does the controller say that our family went away? */
@@ -524,6 +557,8 @@ enum nl_event nl_events(nl_seen seen, void *data)
 	}
 	len = got;
 	for (; mnl_nlmsg_ok(nlh, len); nlh = mnl_nlmsg_next(nlh, &len)) {
+		if (is_answer(nlh))
+			continue;
 		if (is_unload(nlh))
 			return NL_EVENT_UNLOADED;
 		if (nlh->nlmsg_type == nl.family && seen(nlh, data))

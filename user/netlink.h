@@ -77,10 +77,19 @@ void nl_nest(const struct nlattr *nest, const struct nlattr **attrs,
 	     uint16_t max);
 
 /*
- * Joins the notifications of the configuration; the descriptor can be polled,
- * and is read with nl_events.
+ * From now on the descriptor, with a receive buffer of this size, can be polled
+ * and is read with nl_events. CHANGES: the notifications of the configuration
+ * come as well.
  */
-int nl_listen(int *fd);
+int nl_listen(int *fd, bool changes, int size);
+
+/*
+ * Sends a request whose answer comes among the events; frees the message. The
+ * last one posted is answered when the refusal is filled in, which is to be
+ * cleared then.
+ */
+int nl_post(struct nl_msg *msg);
+bool nl_answered(struct nl_refusal *refusal);
 
 enum nl_event {
 	NL_EVENT_NONE, /* nothing there now */

@@ -327,6 +327,16 @@ void output_print(json_t *value)
 	json_decref(value);
 }
 
+void output_line(const struct field *fields, const void *object)
+{
+	if (options.json) {
+		output_print(output_json(fields, object));
+		return;
+	}
+	write_words(stdout, fields, object, wanted_in_text);
+	putchar('\n');
+}
+
 int output_flush(void)
 {
 	if (fflush(stdout) || ferror(stdout))
@@ -419,8 +429,7 @@ void output_add(struct output *output, const void *object)
 	} else if (output->style == OUTPUT_TABLE) {
 		add_row(output, object);
 	} else {
-		write_words(stdout, output->fields, object, wanted_in_text);
-		putchar('\n');
+		output_line(output->fields, object);
 	}
 }
 

@@ -77,6 +77,9 @@ void output_add(struct output *output, const void *object);
  */
 int output_end(struct output *output, int error);
 
+/* The object alone, where more may come: a line, in JSON or in words. */
+void output_line(const struct field *fields, const void *object);
+
 /* The object as JSON, as it would be in a list. */
 json_t *output_json(const struct field *fields, const void *object);
 

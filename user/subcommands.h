@@ -14,6 +14,7 @@ int rule_main(struct args *args);
 int save_main(struct args *args);
 int show_main(struct args *args);
 int stats_main(struct args *args);
+int trace_main(struct args *args);
 
 extern const char apply_usage[];
 extern const char explain_usage[];
@@ -24,6 +25,7 @@ extern const char rule_usage[];
 extern const char save_usage[];
 extern const char show_usage[];
 extern const char stats_usage[];
+extern const char trace_usage[];
 
 /* The commands of an object, the first one is meant when no word follows. */
 struct command {

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Records of packets: tokens for JSON, a line for a person. */
+#include "describe.h"
+#include "error.h"
+#include "names.h"
+#include "trace.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static bool has(const struct record *record, unsigned int attr)
+{
+	return record->set & BIT(attr);
+}
+
+/* JSON: the date, and UTC; text: the time of day here. */
+static json_t *time_json(const struct record *record, bool utc)
+{
+	time_t seconds = record->time / 1000000000;
+	char text[64];
+	struct tm tm;
+	size_t len;
+
+	if (utc)
+		gmtime_r(&seconds, &tm);
+	else
+		localtime_r(&seconds, &tm);
+	len = strftime(text, sizeof(text), utc ? "%Y-%m-%dT%T" : "%T", &tm);
+	snprintf(text + len, sizeof(text) - len, ".%09" PRIu64 "%s",
+		 record->time % 1000000000, utc ? "Z" : "");
+	return json_string(text);
+}
+
+static json_t *record_time(const void *object)
+{
+	return time_json(object, true);
+}
+
+static json_t *record_time_text(const void *object)
+{
+	return time_json(object, false);
+}
+
+static json_t *record_hook(const void *object)
+{
+	const struct record *record = object;
+
+	return json_string(name_of(&hook_names, record->hook));
+}
+
+static json_t *record_proto(const void *object)
+{
+	const struct record *record = object;
+
+	return json_integer(record->proto);
+}
+
+static json_t *record_name(const void *object)
+{
+	const struct record *record = object;
+
+	return output_string(protocol_name(record->proto));
+}
+
+static json_t *record_src(const void *object)
+{
+	const struct record *record = object;
+
+	return address_text(record->family, record->src);
+}
+
+static json_t *record_dst(const void *object)
+{
+	const struct record *record = object;
+
+	return address_text(record->family, record->dst);
+}
+
+static json_t *record_dev(const void *object)
+{
+	const struct record *record = object;
+
+	return record->dev[0] ? output_string(record->dev) : NULL;
+}
+
+static json_t *record_len(const void *object)
+{
+	const struct record *record = object;
+
+	return json_integer(record->len);
+}
+
+static json_t *record_rule(const void *object)
+{
+	const struct record *record = object;
+
+	if (!has(record, KRAW_TRACE_A_HANDLE))
+		return NULL;
+	return json_integer(record->handle);
+}
+
+static json_t *record_pref(const void *object)
+{
+	const struct record *record = object;
+
+	if (!has(record, KRAW_TRACE_A_HANDLE))
+		return NULL;
+	return json_integer(record->pref);
+}
+
+static json_t *record_marked(const void *object)
+{
+	const struct record *record = object;
+
+	return has(record, KRAW_TRACE_A_MARKED) ? json_true() : NULL;
+}
+
+static json_t *record_verdict(const void *object)
+{
+	const struct record *record = object;
+
+	if (!has(record, KRAW_TRACE_A_VERDICT))
+		return json_string("passed");
+	return json_string(name_of(&verdict_names, record->verdict));
+}
+
+static json_t *record_expected(const void *object)
+{
+	const struct record *record = object;
+
+	return json_boolean(has(record, KRAW_TRACE_A_EXPECTED));
+}
+
+/* Who holds a socket that may not have been found. */
+static json_t *owners_json(const struct raw_socket *owners)
+{
+	return owners ? processes_json(owners) : json_null();
+}
+
+static json_t *record_sender(const void *object)
+{
+	const struct record *record = object;
+	json_t *sender;
+
+	if (!has(record, KRAW_TRACE_A_SENDER))
+		return NULL;
+	sender = json_object();
+	json_object_set_new(sender, "inode", json_integer(record->sender));
+	json_object_set_new(sender, "uid", json_integer(record->uid));
+	json_object_set_new(sender, "processes",
+			    owners_json(record->sender_owners));
+	return sender;
+}
+
+static json_t *record_matching(const void *object)
+{
+	const struct record *record = object;
+
+	return json_integer(record->sockets);
+}
+
+static json_t *record_sockets(const void *object)
+{
+	const struct record *record = object;
+	json_t *list = json_array();
+	size_t i;
+
+	for (i = 0; i < record->receivers; i++) {
+		const struct receiver *receiver = &record->receiver[i];
+		json_t *json = json_object();
+
+		json_object_set_new(json, "inode",
+				    json_integer(receiver->inode));
+		json_object_set_new(json, "result",
+				    json_string(name_of(&socket_result_names,
+							receiver->result)));
+		json_object_set_new(json, "processes",
+				    owners_json(receiver->owners));
+		json_array_append_new(list, json);
+	}
+	return list;
+}
+
+static json_t *record_handler(const void *object)
+{
+	const struct record *record = object;
+	json_t *handler;
+
+	if (!record->handler)
+		return json_null();
+	handler = json_object();
+	json_object_set_new(handler, "symbol", output_string(record->handler));
+	json_object_set_new(handler, "module", output_string(record->module));
+	json_object_set_new(handler, "result",
+			    json_string(name_of(&socket_result_names,
+						record->handler_result)));
+	return handler;
+}
+
+static json_t *record_icmp(const void *object)
+{
+	const struct record *record = object;
+	json_t *icmp;
+
+	if (!has(record, KRAW_TRACE_A_ICMP_TYPE))
+		return json_null();
+	icmp = json_object();
+	json_object_set_new(icmp, "type", json_integer(record->icmp_type));
+	json_object_set_new(icmp, "code", json_integer(record->icmp_code));
+	if (has(record, KRAW_TRACE_A_ICMP_POINTER))
+		json_object_set_new(icmp, "pointer",
+				    json_integer(record->icmp_pointer));
+	return icmp;
+}
+
+static json_t *record_icmp_result(const void *object)
+{
+	const struct record *record = object;
+
+	return json_string(name_of(&icmp_result_names, record->icmp_result));
+}
+
+static json_t *record_seq(const void *object)
+{
+	const struct record *record = object;
+
+	return json_integer(record->seq);
+}
+
+static json_t *record_lost(const void *object)
+{
+	const struct record *record = object;
+
+	return json_integer(record->lost);
+}
+
+static json_t *record_data(const void *object)
+{
+	const struct record *record = object;
+	json_t *value;
+	char *text;
+	size_t i;
+
+	if (!record->data)
+		return NULL;
+	text = xalloc(2 * record->data_len + 1);
+	for (i = 0; i < record->data_len; i++)
+		sprintf(text + 2 * i, "%02x", record->data[i]);
+	value = json_stringn(text, 2 * record->data_len);
+	free(text);
+	return value;
+}
+
+static void write_owner(FILE *file, uint32_t inode,
+			const struct raw_socket *owners)
+{
+	size_t i;
+
+	if (!owners || !owners->owners) {
+		fprintf(file, "socket %" PRIu32, inode);
+		return;
+	}
+	for (i = 0; i < owners->owners; i++)
+		fprintf(file, "%s%s pid %d fd %d", i ? ", " : "",
+			owners->owner[i].name, (int)owners->owner[i].pid,
+			owners->owner[i].fd);
+}
+
+static void write_icmp(FILE *file, const struct record *record)
+{
+	switch (record->icmp_result) {
+	case KRAW_ICMP_RESULT_SENT:
+		fprintf(file, "; %s %u/%u",
+			has(record, KRAW_TRACE_A_ICMP_POINTER) ? "ICMPv6" :
+								 "ICMP",
+			record->icmp_type, record->icmp_code);
+		break;
+	case KRAW_ICMP_RESULT_NEVER:
+		fputs("; no ICMP error: unreach never", file);
+		break;
+	case KRAW_ICMP_RESULT_SILENT:
+		fputs("; no ICMP error: Linux does not answer it", file);
+		break;
+	}
+}
+
+static void write_receivers(FILE *file, const struct record *record)
+{
+	size_t i;
+
+	for (i = 0; i < record->receivers; i++) {
+		fputs("; ", file);
+		write_owner(file, record->receiver[i].inode,
+			    record->receiver[i].owners);
+		fprintf(file, " %s",
+			name_of(&socket_result_names,
+				record->receiver[i].result));
+	}
+	if (record->sockets > record->receivers)
+		fprintf(file, "; %zu more sockets",
+			record->sockets - record->receivers);
+	if (record->handler)
+		fprintf(file, "; handler %s%s%s%s %s", record->handler,
+			record->module ? " [" : "",
+			record->module ? record->module : "",
+			record->module ? "]" : "",
+			name_of(&socket_result_names, record->handler_result));
+}
+
+/* Who got it and who not, and why. */
+static json_t *record_outcome(const void *object)
+{
+	const struct record *record = object;
+	json_t *value;
+	size_t len;
+	FILE *file;
+	char *text;
+
+	file = open_memstream(&text, &len);
+	if (!file)
+		exit(refused("out of memory"));
+	if (has(record, KRAW_TRACE_A_SENDER)) {
+		fputs("; from ", file);
+		write_owner(file, record->sender, record->sender_owners);
+		fprintf(file, " uid %" PRIu32, record->uid);
+	}
+	write_receivers(file, record);
+	write_icmp(file, record);
+	if (fclose(file))
+		exit(refused("out of memory"));
+	value = NULL;
+	if (*text)
+		value = output_string(text + 2);
+	free(text);
+	return value;
+}
+
+static json_t *record_expected_text(const void *object)
+{
+	const struct record *record = object;
+
+	if (!has(record, KRAW_TRACE_A_EXPECTED))
+		return NULL;
+	return json_string("(expected)");
+}
+
+const struct field record_fields[] = {
+	{ "time", NULL, NULL, record_time },
+	{ NULL, "", NULL, record_time_text, .form = FORM_TEXT },
+	{ "hook", "", NULL, record_hook },
+	{ "proto", "proto", NULL, record_proto, .colour = COLOUR_NUMBER },
+	{ "name", NULL, NULL, record_name },
+	{ "src", "src", NULL, record_src },
+	{ "dst", "dst", NULL, record_dst },
+	{ "dev", "dev", NULL, record_dev },
+	{ "len", "len", NULL, record_len },
+	{ "pref", "pref", NULL, record_pref },
+	{ "rule", "handle", NULL, record_rule, .when = FIELD_DETAILS_TEXT },
+	{ "marked", "marked", NULL, record_marked, .form = FORM_FLAG },
+	{ "verdict", "", NULL, record_verdict, .colour = COLOUR_VERDICT },
+	{ "expected", NULL, NULL, record_expected },
+	{ "sender", NULL, NULL, record_sender },
+	{ "matching", NULL, NULL, record_matching },
+	{ "sockets", NULL, NULL, record_sockets },
+	{ "handler", NULL, NULL, record_handler },
+	{ "icmp", NULL, NULL, record_icmp },
+	{ "icmp_result", NULL, NULL, record_icmp_result },
+	{ "data", NULL, NULL, record_data },
+	{ "seq", NULL, NULL, record_seq },
+	{ "lost", NULL, NULL, record_lost },
+	{ NULL, "->", NULL, record_outcome, .form = FORM_TEXT },
+	{ NULL, "", NULL, record_expected_text, .form = FORM_TEXT },
+	{ NULL },
+};
