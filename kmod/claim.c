@@ -57,7 +57,9 @@ static enum outcome consume(struct net *net, const struct kraw_proto *proto,
 	}
 	kraw_stats_inc(proto->stats, family, KRAW_STATS_A_CLAIM_HANDLED);
 	kraw_stats_inc(proto->stats, family, KRAW_STATS_A_DGRAM_NOBODY);
-	if (kraw_unreach_wanted(proto->unreach, true))
+	if (proto->claim == KRAW_CLAIM_PORTS)
+		kraw_unreach_port(proto, family, skb);
+	else if (kraw_unreach_wanted(proto->unreach, true))
 		kraw_unreach_answer(proto, family, skb);
 	consume_skb(skb);
 	return DELIVERED;

@@ -164,8 +164,8 @@ static bool give_all(const struct kraw_proto *proto, struct sk_buff *skb,
 	return last;
 }
 
-/* Length and checksum of our header. */
-static bool is_good(u8 number, enum kraw_family family, struct sk_buff *skb)
+/* Our header is there, and as much as it says. */
+static bool is_whole(struct sk_buff *skb)
 {
 	const struct udphdr *hdr;
 	unsigned int len;
@@ -174,10 +174,15 @@ static bool is_good(u8 number, enum kraw_family family, struct sk_buff *skb)
 		return false;
 	hdr = (struct udphdr *)skb->data;
 	len = ntohs(hdr->len);
-	if (len < sizeof(*hdr) || len > skb->len ||
-	    (len < skb->len && pskb_trim_rcsum(skb, len)))
-		return false;
-	hdr = (struct udphdr *)skb->data;
+	return len >= sizeof(*hdr) && len <= skb->len &&
+	       (len == skb->len || !pskb_trim_rcsum(skb, len));
+}
+
+/* The checksum of the whole; in IPv4 there may be none. */
+static bool is_good(u8 number, enum kraw_family family, struct sk_buff *skb)
+{
+	const struct udphdr *hdr = (struct udphdr *)skb->data;
+
 	if (family == KRAW_IPV4)
 		return !skb_checksum_validate_zero_check(skb, number,
 							 hdr->check,
@@ -194,15 +199,17 @@ static bool for_many(enum kraw_family family, const struct sk_buff *skb)
 	return ipv6_addr_is_multicast(&ipv6_hdr(skb)->daddr);
 }
 
-/* Returns false if the packet is broken. */
+/* Returns false if the packet is broken; whether it is may be left out in part. */
 static bool read_packet(struct net *net, const struct kraw_proto *proto,
 			enum kraw_family family, struct sk_buff *skb,
-			struct kraw_bind_key *key, struct kraw_arrival *at)
+			bool checked, struct kraw_bind_key *key,
+			struct kraw_arrival *at)
 {
 	const struct udphdr *hdr = NULL;
 
 	if (proto->binds->has_ports) {
-		if (!is_good(proto->number, family, skb))
+		if (!is_whole(skb) ||
+		    (checked && !is_good(proto->number, family, skb)))
 			return false;
 		hdr = (struct udphdr *)skb->data;
 	}
@@ -233,7 +240,7 @@ enum kraw_dgram_outcome kraw_dgram_rcv(struct net *net,
 	struct kraw_arrival at;
 	struct sock *sk;
 
-	if (!read_packet(net, proto, family, skb, &key, &at)) {
+	if (!read_packet(net, proto, family, skb, true, &key, &at)) {
 		kraw_stats_inc(proto->stats, family, KRAW_STATS_A_DGRAM_BAD);
 		kfree_skb(skb);
 		return KRAW_DGRAM_BAD;
@@ -253,7 +260,8 @@ enum kraw_dgram_outcome kraw_dgram_rcv(struct net *net,
  * @net:	namespace
  * @proto:	claimed
  * @family:	...
- * @skb:	data at the transport header; stays the caller's
+ * @skb:	data at the transport header; stays the caller's; its checksum is
+ *		taken for good
  */
 enum kraw_dgram_outcome kraw_dgram_explain(struct net *net,
 					   const struct kraw_proto *proto,
@@ -265,7 +273,7 @@ enum kraw_dgram_outcome kraw_dgram_explain(struct net *net,
 	struct kraw_bind_key key;
 	struct kraw_arrival at;
 
-	if (!read_packet(net, proto, family, skb, &key, &at))
+	if (!read_packet(net, proto, family, skb, false, &key, &at))
 		return KRAW_DGRAM_BAD;
 	if (!for_many(family, skb))
 		return kraw_binds_find(proto->binds, &key, &at) ?

@@ -12,7 +12,7 @@
 #include <net/ipv6.h>
 #include <net/sock.h>
 
-/* A port that the payload would be taken for. */
+/* Without ports it has no meaning, or the payload would be taken for one. */
 static int needs_ports(const struct sock *sk)
 {
 	return kraw_dgram(sk)->binds->has_ports ? 0 : -EOPNOTSUPP;
@@ -31,8 +31,8 @@ static int check4(const struct sock *sk, int name)
 	case IP_CHECKSUM:
 	case IP_MINTTL:
 	case IP_RECVERR_RFC4884:
-	case IP_BIND_ADDRESS_NO_PORT:
 		return -EOPNOTSUPP;
+	case IP_BIND_ADDRESS_NO_PORT:
 	case IP_RECVORIGDSTADDR:
 		return needs_ports(sk);
 	case IP_FREEBIND:

@@ -177,9 +177,14 @@ static void ask_handler(struct kraw_explain *explain, struct net *net,
 	explain->receives = handled && to_handler(explain->decision.verdict) &&
 			    !(final && kraw_deliver_final6(net, skb,
 							   sample->proto));
-	if (explain->receives && explain->handler.flags & KRAW_HANDLER_HERE)
-		explain->dgram = kraw_dgram_explain(net, proto, sample->family,
-						    skb) != KRAW_DGRAM_NOBODY;
+	explain->ports = false;
+	explain->dgram = false;
+	if (!explain->receives ||
+	    !(explain->handler.flags & KRAW_HANDLER_HERE))
+		return;
+	explain->ports = proto->claim == KRAW_CLAIM_PORTS;
+	explain->dgram = kraw_dgram_explain(net, proto, sample->family, skb) !=
+			 KRAW_DGRAM_NOBODY;
 }
 
 /* Whether deliver.c, claim.c or the kernel itself would ask for ICMP. */
@@ -194,7 +199,7 @@ static bool icmp_wanted(const struct kraw_explain *explain, bool handled,
 	if (handled && to_handler(verdict))
 		return explain->receives && !explain->dgram &&
 		       explain->handler.flags & KRAW_HANDLER_KRAW &&
-		       kraw_unreach_wanted(unreach, true);
+		       kraw_unreach_wanted(unreach, !explain->ports);
 	return kraw_unreach_wanted(unreach, to_sockets(verdict) &&
 					    explain->matching);
 }

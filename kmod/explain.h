@@ -33,6 +33,7 @@ struct kraw_explain_shape {
  * @has_handler: ...
  * @receives:	the handler gets the packet
  * @dgram:	with a claim: datagram sockets have it, or it is broken
+ * @ports:	it is a claim with ports, whose handler tells of a port
  * @policy:	IPsec policies were not asked
  * @matching:	raw sockets that match
  * @copies:	raw sockets that get a copy
@@ -55,6 +56,7 @@ struct kraw_explain {
 	bool has_handler;
 	bool receives;
 	bool dgram;
+	bool ports;
 	bool policy;
 	u32 matching;
 	u32 copies;

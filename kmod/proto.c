@@ -125,11 +125,6 @@ static int parse(struct kraw_proto *proto, const struct nlattr *nest,
 		proto->unreach = nla_get_u8(tb[KRAW_PROTO_A_UNREACH]);
 	if (tb[KRAW_PROTO_A_ACCOUNT])
 		proto->account = nla_get_u8(tb[KRAW_PROTO_A_ACCOUNT]);
-	if (proto->claim == KRAW_CLAIM_PORTS) {
-		NL_SET_ERR_MSG_ATTR(extack, tb[KRAW_PROTO_A_CLAIM],
-				    "this kraw.ko has no claim with ports yet");
-		return -EOPNOTSUPP;
-	}
 	if (tb[KRAW_PROTO_A_USERS]) {
 		err = kraw_users_parse(&proto->users, tb[KRAW_PROTO_A_USERS],
 				       extack);
@@ -139,7 +134,7 @@ static int parse(struct kraw_proto *proto, const struct nlattr *nest,
 	if (proto->claim == KRAW_CLAIM_NONE) {
 		if (tb[KRAW_PROTO_A_USERS] && proto->users.count) {
 			NL_SET_ERR_MSG_ATTR(extack, tb[KRAW_PROTO_A_USERS],
-					    "users are of a claim: claim plain");
+					    "users are of a claim: claim plain or ports");
 			return -EINVAL;
 		}
 		proto->users.count = 0;

@@ -168,7 +168,14 @@ static int icmp_fill(struct sk_buff *msg, const struct kraw_explain *explain)
 		return nla_put_u8(msg, KRAW_STEP_A_ICMP_TYPE,
 				  ICMP_DEST_UNREACH) ||
 		       nla_put_u8(msg, KRAW_STEP_A_ICMP_CODE,
-				  ICMP_PROT_UNREACH) ? -EMSGSIZE : 0;
+				  explain->ports ? ICMP_PORT_UNREACH :
+						   ICMP_PROT_UNREACH) ?
+		       -EMSGSIZE : 0;
+	if (explain->ports)
+		return nla_put_u8(msg, KRAW_STEP_A_ICMP_TYPE,
+				  ICMPV6_DEST_UNREACH) ||
+		       nla_put_u8(msg, KRAW_STEP_A_ICMP_CODE,
+				  ICMPV6_PORT_UNREACH) ? -EMSGSIZE : 0;
 	return nla_put_u8(msg, KRAW_STEP_A_ICMP_TYPE, ICMPV6_PARAMPROB) ||
 	       nla_put_u8(msg, KRAW_STEP_A_ICMP_CODE, ICMPV6_UNK_NEXTHDR) ||
 	       nla_put_u32(msg, KRAW_STEP_A_ICMP_POINTER,

@@ -90,6 +90,32 @@ void kraw_unreach_answer(const struct kraw_proto *proto,
 		kraw_unreach_count(net, proto, family, &before);
 }
 
+/**
+ * kraw_unreach_port - tell the sender that nobody has this port
+ * @proto:	claimed with ports
+ * @family:	of the packet
+ * @skb:	stays the caller's
+ *
+ * RFC 1122, section 4.1.3.1, and RFC 4443, section 3.1; "unreach never" is heeded.
+ */
+void kraw_unreach_port(const struct kraw_proto *proto,
+		       enum kraw_family family, struct sk_buff *skb)
+{
+	struct net *net = dev_net(skb->dev);
+	struct kraw_icmp_seen before;
+
+	if (proto->unreach == KRAW_UNREACH_NEVER) {
+		kraw_stats_inc(proto->stats, family, KRAW_STATS_A_UNREACH_NEVER);
+		return;
+	}
+	kraw_unreach_look(net, family, &before);
+	if (family == KRAW_IPV4)
+		icmp_send(skb, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0);
+	else
+		icmpv6_send(skb, ICMPV6_DEST_UNREACH, ICMPV6_PORT_UNREACH, 0);
+	kraw_unreach_count(net, proto, family, &before);
+}
+
 static void count_unknown(enum kraw_family family, struct sk_buff *skb)
 {
 	struct net *net = dev_net(skb->dev);

@@ -40,6 +40,8 @@ void kraw_unreach_count(struct net *net, const struct kraw_proto *proto,
 			const struct kraw_icmp_seen *before);
 void kraw_unreach_answer(const struct kraw_proto *proto,
 			 enum kraw_family family, struct sk_buff *skb);
+void kraw_unreach_port(const struct kraw_proto *proto,
+		       enum kraw_family family, struct sk_buff *skb);
 bool kraw_unreach_drop(const struct kraw_proto *proto,
 		       enum kraw_family family, struct sk_buff *skb,
 		       bool answer);

@@ -63,6 +63,9 @@ static const char *outcome_text(const struct step *step)
 {
 	switch (step->icmp_result) {
 	case KRAW_ICMP_RESULT_SENT:
+		/* The first types of both; codes 3 and 4 of them are of ports. */
+		if (step->icmp_code == 3 || step->icmp_code == 4)
+			return "ICMP port unreachable is sent";
 		return step->set & BIT(KRAW_STEP_A_ICMP_POINTER) ?
 			       "ICMPv6 unrecognised next header is sent" :
 			       "ICMP protocol unreachable is sent";

@@ -109,8 +109,8 @@ WRONG = [
     ("a busy number", "proto add 89 claim plain\nproto add tcp claim plain\n"),
     ("a busy number in one family", "proto add 89 claim plain\n"
      "proto add 58 claim plain\n"),
-    ("a later version's claim", "proto add 89 claim plain\n"
-     "proto add 253 claim ports\n"),
+    ("users without a claim", "proto add 89 claim plain\n"
+     "proto add 253 users all\n"),
     ("another command", "proto add 253\nproto set 253 deliver raw\n"),
     ("no command", "proto add 253\nproto\n"),
     ("an unknown device", "proto add 253\n"
@@ -296,7 +296,7 @@ LINE_1000 = {
     "the tool's": ("rule add proto 253 src 10.1.1.1/8 deliver raw", 1),
     "the tool's, of another protocol": ("rule add proto 89 deliver raw", 1),
     "the kernel's, a rule that is there": (LINES[499], 2),
-    "the kernel's, a claim it has not": ("proto add 99 claim ports", 2),
+    "the kernel's, users of no claim": ("proto add 99 users all", 2),
     "the kernel's, a claim that cannot be":
         ("proto add tcp claim plain", 2),
 }

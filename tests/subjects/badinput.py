@@ -366,7 +366,7 @@ rule add proto 253 dev '\x07' deliver raw
 REFUSED = """
 proto add 253 claim plain
 proto add tcp claim plain
-proto add 99 claim ports
+proto add 99 users all
 proto set 99 deliver raw
 proto del 254
 proto show 254
@@ -523,7 +523,7 @@ MESSAGES = [
     ("an extension header", ADD, proto(60), "EINVAL", "extension header"),
     ("a mobility header", ADD, proto(135, families=2), "EINVAL",
      "extension header"),
-    ("claim ports", ADD, proto(99, claim="ports"), "EOPNOTSUPP", "ports"),
+    ("claim ports", ADD, proto(6, claim="ports"), "EBUSY", "handled by"),
     ("by without one", ADD, proto(99, extra=[u8(K.PROTO_A_ONE_BY, 0)]),
      "EINVAL", "verdict one"),
     ("by with raw", ADD, proto(99, deliver="raw",

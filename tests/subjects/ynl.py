@@ -354,8 +354,9 @@ def refusals():
              "EINVAL", ".proto.number", "an extension header"),
             ("proto-add", {"proto": {"number": 6, "claim": "plain"}},
              "EBUSY", ".proto", "claim of TCP"),
-            ("proto-add", {"proto": {"number": 250, "claim": "ports"}},
-             "EOPNOTSUPP", ".proto.claim", "claim with ports"),
+            ("proto-add", {"proto": {"number": 250, "users": {"user": [
+                {"kind": "all"}]}}},
+             "EINVAL", ".proto.users", "users of no claim"),
             ("proto-add", {"proto": {"number": 250, "one-by": "cpu"}},
              "EINVAL", ".proto.one-by", "a way to choose without deliver one"),
             ("proto-add", {"proto": {"number": 250, "deliver": "deny"}},

@@ -435,7 +435,7 @@ enum kraw_proto_attr {
 enum kraw_claim {
 	KRAW_CLAIM_NONE,	/* whoever it was, or nobody */
 	KRAW_CLAIM_PLAIN,	/* kraw; payload starts after the IP header */
-	KRAW_CLAIM_PORTS,	/* kraw; a header laid out as UDP's: not yet */
+	KRAW_CLAIM_PORTS,	/* kraw; a header laid out as UDP's follows */
 
 	__KRAW_CLAIM_MAX,
 	KRAW_CLAIM_MAX = __KRAW_CLAIM_MAX - 1
@@ -497,7 +497,8 @@ enum kraw_one_by {
  * unreachable (RFC 792, type 3 code 2) or ICMPv6 unrecognised next header
  * (RFC 4443, type 4 code 1). Verdicts none and reject decide that themselves.
  * To ALWAYS a claim's own handler is nobody, unless a datagram socket has the
- * packet.
+ * packet. With a claim with ports the error is port unreachable (type 3 code 3,
+ * and type 1 code 4), which AUTO sends, too.
  */
 enum kraw_unreach {
 	KRAW_UNREACH_AUTO,	/* when no raw socket and no handler had it */
