@@ -135,9 +135,9 @@ static json_t *record_expected(const void *object)
 }
 
 /* Who holds a socket that may not have been found. */
-static json_t *owners_json(const struct raw_socket *owners)
+static json_t *found_json(const struct owners *owners)
 {
-	return owners ? processes_json(owners) : json_null();
+	return owners ? owners_json(owners) : json_null();
 }
 
 static json_t *record_sender(const void *object)
@@ -151,7 +151,7 @@ static json_t *record_sender(const void *object)
 	json_object_set_new(sender, "inode", json_integer(record->sender));
 	json_object_set_new(sender, "uid", json_integer(record->uid));
 	json_object_set_new(sender, "processes",
-			    owners_json(record->sender_owners));
+			    found_json(record->sender_owners));
 	return sender;
 }
 
@@ -178,7 +178,7 @@ static json_t *record_sockets(const void *object)
 				    json_string(name_of(&socket_result_names,
 							receiver->result)));
 		json_object_set_new(json, "processes",
-				    owners_json(receiver->owners));
+				    found_json(receiver->owners));
 		json_array_append_new(list, json);
 	}
 	return list;
@@ -254,19 +254,18 @@ static json_t *record_data(const void *object)
 	return value;
 }
 
-static void write_owner(FILE *file, uint32_t inode,
-			const struct raw_socket *owners)
+static void write_owner(FILE *file, uint32_t inode, const struct owners *owners)
 {
 	size_t i;
 
-	if (!owners || !owners->owners) {
+	if (!owners || !owners->count) {
 		fprintf(file, "socket %" PRIu32, inode);
 		return;
 	}
-	for (i = 0; i < owners->owners; i++)
+	for (i = 0; i < owners->count; i++)
 		fprintf(file, "%s%s pid %d fd %d", i ? ", " : "",
-			owners->owner[i].name, (int)owners->owner[i].pid,
-			owners->owner[i].fd);
+			owners->list[i].name, (int)owners->list[i].pid,
+			owners->list[i].fd);
 }
 
 static void write_icmp(FILE *file, const struct record *record)

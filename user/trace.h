@@ -9,7 +9,7 @@
 struct receiver {
 	uint32_t inode; /* 0: closed meanwhile */
 	uint8_t result; /* enum kraw_socket_result */
-	const struct raw_socket *owners; /* NULL: not found */
+	const struct owners *owners; /* NULL: not found */
 };
 
 #define RECEIVERS_MAX 64 /* the kernel names fewer */
@@ -28,7 +28,7 @@ struct record {
 	uint8_t verdict;
 	uint32_t handle, pref;
 	uint32_t sender, uid;
-	const struct raw_socket *sender_owners; /* NULL: not found */
+	const struct owners *sender_owners; /* NULL: not found */
 	uint32_t sockets;
 	struct receiver receiver[RECEIVERS_MAX];
 	size_t receivers;

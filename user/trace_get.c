@@ -119,13 +119,13 @@ void record_owners_forget(void)
 	known.valid = false;
 }
 
-static const struct raw_socket *find(uint32_t inode)
+static const struct owners *find(uint32_t inode)
 {
 	size_t i;
 
 	for (i = 0; known.valid && i < known.sockets.count; i++)
-		if (known.sockets.entry[i].inode == inode)
-			return &known.sockets.entry[i];
+		if (known.sockets.entry[i].owners.inode == inode)
+			return &known.sockets.entry[i].owners;
 	return NULL;
 }
 
@@ -137,6 +137,20 @@ static uint64_t now(void)
 	return time.tv_sec * 1000000000ULL + time.tv_nsec;
 }
 
+static void find_owners(struct raw_sockets *sockets)
+{
+	struct owners **list;
+	size_t i;
+
+	if (!sockets->count)
+		return;
+	list = xalloc(sockets->count * sizeof(*list));
+	for (i = 0; i < sockets->count; i++)
+		list[i] = &sockets->entry[i].owners;
+	owners_find(list, sockets->count);
+	free(list);
+}
+
 /* To look is to walk through all processes: no more than a tenth of the time. */
 static void look_again(void)
 {
@@ -146,6 +160,7 @@ static void look_again(void)
 		return;
 	record_owners_forget();
 	known.useless = raw_sockets_get(&known.sockets, -1);
+	find_owners(&known.sockets);
 	known.valid = true;
 	known.next = begin + 10 * (now() - begin);
 }
