@@ -378,10 +378,13 @@ int wire_drain(enum wire wire, struct got *got)
 
 bool silence(void)
 {
+	static struct got unwanted;
 	int wire, seen = 0;
 
+	settle();
 	for (wire = 0; wire < WIRES; wire++)
-		seen += wire_drain(wire, NULL);
+		while (wire_next(wire, &unwanted))
+			seen++;
 	return is(seen, 0, "no packet leaves");
 }
 

@@ -12,9 +12,11 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from krawtest import raw7, tap, tool
+from krawtest import clock, raw7, tap, tool
 
 module = tap.cleanup(tool.Module(load=False))
+# a slow kernel takes minutes for all: those that receive
+GROUPS = raw7.GROUPS if clock.SLOW == 1 else ["open", "receive", "error"]
 BASE = {}
 # Listener reports come when they want to: such a case is measured again.
 UNASKED = ("MLDv2", "Type143")
@@ -33,7 +35,7 @@ def once(groups, prepare):
 
 def measure(prepare=None):
     """All cases, and what kraw saw in the two namespaces."""
-    found, seen = once(raw7.GROUPS, prepare)
+    found, seen = once(GROUPS, prepare)
     for _ in range(3):
         spoilt = sorted({case.group for case in found.values()
                          if any(word in line for line in case.log
@@ -66,7 +68,7 @@ def without_the_module():
     BASE.update(measure()[0])
     for name, case in BASE.items():
         tap.ok(case.good, name, "\n".join(case.comments))
-    tap.ok(sum(len(case.log) for case in BASE.values()) > 1000,
+    tap.ok(sum(len(case.log) for case in BASE.values()) > 500,
            "there is something to compare")
 
 
@@ -81,7 +83,7 @@ def all_managed():
     found, seen = measure(lambda space: raw7.manage(space, "all"))
     compare(found, "managed")
     for name, (packets, passed) in zip(("left", "right"), seen):
-        tap.ok(packets > 1000, "kraw saw packets in " + name, packets)
+        tap.ok(packets > 500, "kraw saw packets in " + name, packets)
         tap.is_(passed, packets, "all had verdict all in " + name)
 
 

@@ -43,9 +43,13 @@ class Lab:
                      self.r0.mac,
                      "route add 224.0.0.0/4 dev l0",
                      "route add multicast ff00::/8 dev l0 table local metric 1")
-        for name, value in (("igmpv3", 10), ("igmpv2", 10)):
+        for name in ("igmpv3", "igmpv2"):
             self.right.sysctl("net.ipv4.conf.r0.%s_unsolicited_report_interval"
-                              % name, value)
+                              % name, 10)
+        # a fragment that stays alone says so only when we are gone
+        for space in self.spaces:
+            space.sysctl("net.ipv4.ipfrag_time", 3600)
+            space.sysctl("net.ipv6.ip6frag_time", 3600)
         # in OSPF's groups all the time: whoever joins then has no news
         self._member = [self._join(socket.AF_INET, GROUP[4]),
                         self._join(socket.AF_INET6, GROUP[6])]
