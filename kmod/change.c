@@ -289,6 +289,7 @@ static int command(struct kraw_edit *edit, const struct genl_info *info,
 	case KRAW_CMD_PROTO_DEL:
 		return proto_del(edit, nest, change);
 	case KRAW_CMD_APPLY:
+		change->config = edit->new;
 		return kraw_apply(edit, info);
 	default:
 		return rule_command(edit, nest, info->genlhdr->cmd, name,

@@ -22,6 +22,7 @@ struct sk_buff;
  * @proto:	added, set or deleted, NULL: none
  * @rule:	added, replaced or deleted, NULL: none
  * @flushed:	whose rules were flushed, NULL: nobody's
+ * @config:	what came of it, if all of it may be different; or NULL
  */
 struct kraw_change {
 	struct genl_info *info;
@@ -29,6 +30,7 @@ struct kraw_change {
 	const struct kraw_proto *proto;
 	const struct kraw_rule *rule;
 	const struct kraw_rule_name *flushed;
+	const struct kraw_config *config;
 };
 
 int kraw_change(struct sk_buff *skb, struct genl_info *info,

@@ -267,14 +267,31 @@ static void hooks_unregister(struct kraw_net *kn,
 	kraw_hooks_unregister(kn, &kn->input, ~config->families);
 }
 
-static u32 rules_count(const struct kraw_config *config)
+/**
+ * kraw_config_count - tell the size of a configuration
+ * @config:	held by RCU or by an edit
+ * @protos:	result: managed protocols
+ * @rules:	result: rules of all of them
+ */
+void kraw_config_count(const struct kraw_config *config, u32 *protos,
+		       u32 *rules)
 {
-	u32 count = 0;
 	int i;
 
-	for (i = 0; i < KRAW_PROTOCOLS; i++)
-		count += kraw_proto_rules_count(config->proto[i]);
-	return count;
+	*protos = 0;
+	*rules = 0;
+	for (i = 0; i < KRAW_PROTOCOLS; i++) {
+		*protos += !!config->proto[i];
+		*rules += kraw_proto_rules_count(config->proto[i]);
+	}
+}
+
+static u32 rules_count(const struct kraw_config *config)
+{
+	u32 protos, rules;
+
+	kraw_config_count(config, &protos, &rules);
+	return rules;
 }
 
 /* More rules only up to the maximum, which may have been lowered since. */

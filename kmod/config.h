@@ -63,6 +63,8 @@ kraw_config_managed(const struct kraw_config *config, u8 number,
 	return proto && proto->families & BIT(family) ? proto : NULL;
 }
 
+void kraw_config_count(const struct kraw_config *config, u32 *protos,
+		       u32 *rules);
 int kraw_edit_begin(struct kraw_edit *edit, bool from_scratch);
 void kraw_edit_set(struct kraw_edit *edit, u8 number, struct kraw_proto *proto,
 		   const struct nlattr *origin);

@@ -2,7 +2,9 @@
 /* Messages of the netlink family: what all commands read and write alike. */
 #include "message.h"
 
+#include <linux/sched.h>
 #include <net/genetlink.h>
+#include "config.h"
 #include "netlink.h"
 #include "proto.h"
 #include "rule.h"
@@ -28,6 +30,24 @@ static int flushed_fill(struct sk_buff *msg, const struct kraw_rule_name *name)
 		return -EMSGSIZE;
 	nla_nest_end(msg, nest);
 	return 0;
+}
+
+static int config_fill(struct sk_buff *msg, const struct kraw_config *config)
+{
+	u32 protos, rules;
+
+	kraw_config_count(config, &protos, &rules);
+	return nla_put_u32(msg, KRAW_A_PROTO_COUNT, protos) ?:
+	       nla_put_u32(msg, KRAW_A_RULE_COUNT, rules);
+}
+
+static int doer_fill(struct sk_buff *msg, struct task_struct *task)
+{
+	char comm[TASK_COMM_LEN];
+
+	get_task_comm(comm, task);
+	return nla_put_u32(msg, KRAW_A_PID, task_tgid_nr(task)) ?:
+	       nla_put_string(msg, KRAW_A_COMM, comm);
 }
 
 /**
@@ -57,7 +77,9 @@ int kraw_message_fill(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 	     kraw_proto_fill(msg, about->proto, about->counters)) ||
 	    (about->rule &&
 	     kraw_rule_fill(msg, about->rule, about->counters)) ||
-	    (about->flushed && flushed_fill(msg, about->flushed))) {
+	    (about->flushed && flushed_fill(msg, about->flushed)) ||
+	    (about->config && config_fill(msg, about->config)) ||
+	    (about->doer && doer_fill(msg, about->doer))) {
 		genlmsg_cancel(msg, hdr);
 		return -EMSGSIZE;
 	}

@@ -7,12 +7,14 @@
 #include "uapi/linux/kraw.h"
 
 struct genl_info;
+struct kraw_config;
 struct kraw_proto;
 struct kraw_rule;
 struct kraw_rule_name;
 struct netlink_callback;
 struct nlattr;
 struct sk_buff;
+struct task_struct;
 
 /* More than all of a rule takes in a message, but for its program. */
 #define KRAW_MESSAGE_REST	(KRAW_EXPR_MAX + 1024)
@@ -23,6 +25,8 @@ struct sk_buff;
  * @proto:	a protocol
  * @rule:	a rule
  * @flushed:	whose rules are gone
+ * @config:	the whole configuration, of which the size is told
+ * @doer:	the process that has changed it
  * @counters:	with counters
  */
 struct kraw_message {
@@ -30,6 +34,8 @@ struct kraw_message {
 	const struct kraw_proto *proto;
 	const struct kraw_rule *rule;
 	const struct kraw_rule_name *flushed;
+	const struct kraw_config *config;
+	struct task_struct *doer;
 	bool counters;
 };
 

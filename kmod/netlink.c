@@ -85,6 +85,8 @@ static void notify(const struct kraw_change *change)
 		.proto = change->proto,
 		.rule = change->rule,
 		.flushed = change->flushed,
+		.config = change->config,
+		.doer = current,
 	};
 	struct sk_buff *msg;
 

@@ -257,9 +257,10 @@ int kraw_query_config(struct sk_buff *skb, struct genl_info *info)
 	rcu_read_lock();
 	config = rcu_dereference(kraw_net(genl_info_net(info))->config);
 	object.generation = config->generation;
-	rcu_read_unlock();
+	object.config = config;
 	err = kraw_message_fill(msg, info->snd_portid, info->snd_seq, 0,
 				KRAW_CMD_CONFIG_GET, &object, NULL);
+	rcu_read_unlock();
 	if (!err)
 		return genlmsg_reply(msg, info);
 	nlmsg_free(msg);

@@ -5,14 +5,17 @@
 #include "live.h"
 #include "subcommands.h"
 
+#include <inttypes.h>
 #include <linux/genetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 const char monitor_usage[] =
 	"Usage: kraw monitor\n"
 	"Prints each change of the configuration of this network namespace when it\n"
-	"happens: [GENERATION] and the command that makes the same change.\n"
+	"happens: [GENERATION], the command that makes the same change, and who did\n"
+	"it: the process and its netlink port.\n"
 	"With -j: a JSON object a line.\n";
 
 /* Bytes of changes that may wait for us; changes that are read at a time. */
@@ -43,6 +46,72 @@ static const char *event_name(uint8_t cmd)
 	}
 }
 
+/* Who has changed something, and what there is now if it was everything. */
+struct context {
+	uint32_t port;
+	uint32_t pid; /* 0: unknown */
+	char *comm; /* to be freed; NULL: unknown */
+	bool whole;
+	uint32_t protos, rules;
+};
+
+static int context_get(const struct nlmsghdr *nlh, struct context *context)
+{
+	const struct nlattr *attrs[KRAW_A_MAX + 1];
+	int ret;
+
+	memset(context, 0, sizeof(*context));
+	ret = nl_attrs(nlh, attrs, KRAW_A_MAX);
+	if (ret)
+		return ret;
+	context->port = nlh->nlmsg_pid;
+	get_u32(attrs[KRAW_A_PID], &context->pid);
+	context->comm = get_text(attrs[KRAW_A_COMM]);
+	context->whole = get_u32(attrs[KRAW_A_PROTO_COUNT], &context->protos);
+	get_u32(attrs[KRAW_A_RULE_COUNT], &context->rules);
+	return 0;
+}
+
+/* Nothing is left of the whole configuration. */
+static bool is_flush(const struct context *context)
+{
+	return context->whole && !context->protos;
+}
+
+static void add_context(json_t *json, const struct context *context)
+{
+	json_t *by = json_object();
+
+	if (context->whole) {
+		json_object_set_new(json, "protos",
+				    json_integer(context->protos));
+		json_object_set_new(json, "rules",
+				    json_integer(context->rules));
+	}
+	json_object_set_new(by, "name", output_string(context->comm));
+	json_object_set_new(by, "pid",
+			    context->pid ? json_integer(context->pid) :
+					   json_null());
+	json_object_set_new(by, "port", json_integer(context->port));
+	json_object_set_new(json, "by", by);
+}
+
+/* A comment, to be able to paste the line. */
+static void print_context(const struct context *context)
+{
+	char *name = context->comm ? escape(context->comm) : NULL;
+
+	if (context->whole && !is_flush(context))
+		printf("  # %" PRIu32 " protocol%s, %" PRIu32 " rule%s",
+		       context->protos, context->protos == 1 ? "" : "s",
+		       context->rules, context->rules == 1 ? "" : "s");
+	fputs("  # by ", stdout);
+	if (name && context->pid)
+		printf("%s pid %" PRIu32 " ", name, context->pid);
+	printf("port %" PRIu32 "\n", context->port);
+	free(name);
+}
+
 static void print_json(json_t *json)
 {
 	json_dumpf(json, stdout, JSON_COMPACT);
@@ -55,31 +124,33 @@ static void print_json(json_t *json)
  * command needs and no more; JSON has everything that is known of the object.
  */
 static void print_event(uint8_t cmd, uint32_t generation,
+			const struct context *context,
 			const struct field *words, const struct field *all,
 			const void *object)
 {
+	const char *event = is_flush(context) ? "flush" : event_name(cmd);
 	char *text;
 
 	if (options.json) {
 		json_t *json = json_object();
 
-		json_object_set_new(json, "event",
-				    json_string(event_name(cmd)));
+		json_object_set_new(json, "event", json_string(event));
 		json_object_set_new(json, "generation",
 				    json_integer(generation));
 		if (all)
 			json_object_update_new(json, output_json(all, object));
+		add_context(json, context);
 		print_json(json);
 		return;
 	}
-	printf("[%u] %s", generation, event_name(cmd));
+	printf("[%u] %s", generation, event);
 	if (words) {
 		text = output_words(words, object,
 				    cmd == KRAW_CMD_RULE_REPLACE);
 		printf(" %s", text);
 		free(text);
 	}
-	putchar('\n');
+	print_context(context);
 }
 
 static void print_lost(void)
@@ -90,21 +161,23 @@ static void print_lost(void)
 		puts("# changes were lost here: they came faster than they were read");
 }
 
-static int proto_event(const struct nlmsghdr *nlh, uint8_t cmd)
+static int proto_event(const struct nlmsghdr *nlh, uint8_t cmd,
+		       const struct context *context)
 {
 	struct proto proto;
 	int ret;
 
 	ret = proto_get(nlh, &proto);
 	if (!ret)
-		print_event(cmd, proto.generation,
+		print_event(cmd, proto.generation, context,
 			    cmd == KRAW_CMD_PROTO_DEL ? proto_name_fields :
 							proto_fields,
 			    proto_fields, &proto);
 	return ret;
 }
 
-static int rule_event(const struct nlmsghdr *nlh, uint8_t cmd)
+static int rule_event(const struct nlmsghdr *nlh, uint8_t cmd,
+		      const struct context *context)
 {
 	const struct field *words = rule_fields;
 	struct rule rule;
@@ -114,12 +187,14 @@ static int rule_event(const struct nlmsghdr *nlh, uint8_t cmd)
 		words = rule_name_fields;
 	ret = rule_get(nlh, &rule);
 	if (!ret)
-		print_event(cmd, rule.generation, words, rule_fields, &rule);
+		print_event(cmd, rule.generation, context, words, rule_fields,
+			    &rule);
 	rule_clear(&rule);
 	return ret;
 }
 
-static int other_event(const struct nlmsghdr *nlh, uint8_t cmd)
+static int other_event(const struct nlmsghdr *nlh, uint8_t cmd,
+		       const struct context *context)
 {
 	const struct nlattr *attrs[KRAW_A_MAX + 1];
 	uint32_t generation = 0;
@@ -130,30 +205,40 @@ static int other_event(const struct nlmsghdr *nlh, uint8_t cmd)
 		return ret;
 	if (attrs[KRAW_A_GENERATION])
 		generation = mnl_attr_get_u32(attrs[KRAW_A_GENERATION]);
-	print_event(cmd, generation, NULL, NULL, NULL);
+	print_event(cmd, generation, context, NULL, NULL, NULL);
 	return 0;
+}
+
+static int event(const struct nlmsghdr *nlh, uint8_t cmd,
+		 const struct context *context)
+{
+	switch (cmd) {
+	case KRAW_CMD_PROTO_ADD:
+	case KRAW_CMD_PROTO_SET:
+	case KRAW_CMD_PROTO_DEL:
+		return proto_event(nlh, cmd, context);
+	case KRAW_CMD_RULE_ADD:
+	case KRAW_CMD_RULE_REPLACE:
+	case KRAW_CMD_RULE_DEL:
+	case KRAW_CMD_RULE_FLUSH:
+		return rule_event(nlh, cmd, context);
+	case KRAW_CMD_APPLY:
+		return other_event(nlh, cmd, context);
+	default: /* of a newer module */
+		return 0;
+	}
 }
 
 static int print_message(const struct nlmsghdr *nlh, void *data)
 {
 	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
+	struct context context;
+	int ret;
 
 	(void)data;
-	switch (genl->cmd) {
-	case KRAW_CMD_PROTO_ADD:
-	case KRAW_CMD_PROTO_SET:
-	case KRAW_CMD_PROTO_DEL:
-		return proto_event(nlh, genl->cmd);
-	case KRAW_CMD_RULE_ADD:
-	case KRAW_CMD_RULE_REPLACE:
-	case KRAW_CMD_RULE_DEL:
-	case KRAW_CMD_RULE_FLUSH:
-		return rule_event(nlh, genl->cmd);
-	case KRAW_CMD_APPLY:
-		return other_event(nlh, genl->cmd);
-	default: /* of a newer module */
-		return 0;
-	}
+	ret = context_get(nlh, &context) ?: event(nlh, genl->cmd, &context);
+	free(context.comm);
+	return ret;
 }
 
 static int read_events(void *data)

@@ -211,8 +211,12 @@ STEPS = [
     ("proto add", K.CMD_PROTO_ADD, proto(6),
      {"proto": {"number": 6, "claim": K.CLAIM_NONE}}),
     ("proto del", K.CMD_PROTO_DEL, proto(PROTO), {"proto": {"number": PROTO}}),
-    ("apply", K.CMD_APPLY, proto(99) + rule(99, "none"), {}),
+    ("apply", K.CMD_APPLY, proto(99) + proto(98) + rule(99, "none"),
+     {"proto_count": 2, "rule_count": 1}),
+    ("flush", K.CMD_APPLY, b"", {"proto_count": 0, "rule_count": 0}),
 ]
+with open("/proc/self/comm") as comm:
+    ME = {"pid": os.getpid(), "comm": comm.read().strip()}
 
 
 def waiting(listener):
@@ -232,9 +236,15 @@ def says(message, command, sender, expected):
         return "port id %d" % message.portid
     if got.get("generation") != client.generation():
         return "generation %r" % got.get("generation")
+    if {name: got.pop(name, None) for name in ME} != ME:
+        return "somebody else did it"
     if set(got) - {"generation"} != set(expected):
         return "it has %s" % sorted(got)
     for nest, values in expected.items():
+        if not isinstance(values, dict):
+            if got[nest] != values:
+                return "%s %r" % (nest, got[nest])
+            continue
         for name, value in values.items():
             if got[nest].get(name) != value:
                 return "%s %r" % (name, got[nest].get(name))
@@ -369,6 +379,11 @@ def the_monitor():
     events = [name for name, *_ in STEPS]
     last = client.generation()
     lines, rows = plain.until(last), as_json.until(last)
+    who = "  # by %(comm)s pid %(pid)d port " % ME + str(client.nl.portid)
+    tap.ok(all(line.endswith(who) for line in lines), "each says who", lines)
+    lines = [line.removesuffix(who) for line in lines]
+    tap.is_(lines[-2:], ["[%d] apply  # 2 protocols, 1 rule" % (last - 1),
+                         "[%d] flush" % last], "apply and flush")
     tap.is_([re.sub(r"^\[(\d+)\] (\w+( add| set| del| replace| flush)?).*",
                     r"\1 \2", line) for line in lines],
             ["%d %s" % (generation + n, name)
@@ -378,8 +393,12 @@ def the_monitor():
     tap.is_([(row["generation"], row["event"]) for row in rows],
             [(generation + n, name) for n, name in enumerate(events, 1)],
             "the same as JSON")
+    tap.is_([row["by"] for row in rows],
+            [{"name": ME["comm"], "pid": ME["pid"],
+              "port": client.nl.portid}] * len(events), "who, as JSON")
+    tap.is_((rows[-2]["protos"], rows[-2]["rules"]), (2, 1), "the size")
     # Elsewhere, where handles and devices are others, they do the same.
-    for line in lines[:-1]:
+    for line in lines[:-2]:
         words = line.split("] ", 1)[1].replace("dev r0", "dev o0")
         tool.do(re.sub(r" handle \d+", "", words), lab.other)
     with Client(lab.other) as other:

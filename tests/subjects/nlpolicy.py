@@ -84,7 +84,7 @@ SAMPLES = {"src": bytes([192, 0, 2, 1]), "dst": bytes([192, 0, 2, 2]),
            "bpf": struct.pack("=HBBI", 6, 0, 0, 1), "expr": b"ip\0",
            "dev": b"lo\0", "mirror": b"lo\0", "comment": b"a\0",
            "symbol": b"a\0", "module": b"a\0", "payload": b"a", "data": b"a",
-           "handler": b"a\0",
+           "handler": b"a\0", "comm": b"a\0",
            "src-prefix": b"\x20", "dst-prefix": b"\x20"}
 SIZE = {"u8": 1, "u16": 2, "u32": 4, "u64": 8}
 

@@ -98,6 +98,10 @@ def rules(**wanted):
     return found
 
 
+with open("/proc/self/comm", encoding="ascii") as stream:
+    ME = {"pid": os.getpid(), "comm": stream.read().strip()}
+
+
 def generation():
     return ynl.do("config-get", {})["generation"]
 
@@ -124,14 +128,16 @@ def start(title):
     told = listener.next()
     while listener.async_msg_queue:
         told = listener.next()
-    tap.is_(told, ("apply", {"generation": generation()}), title)
+    tap.is_(told, ("apply", {"generation": generation(), "proto-count": 0,
+                             "rule-count": 0, **ME}), title)
 
 
 @tap.case
 def protocols_add_get_set_del():
     start("notification of the empty apply")
     tap.is_(ynl.dump("proto-get", {}), [], "nothing is managed")
-    tap.is_(ynl.do("config-get", {}).keys(), {"generation"},
+    tap.is_(ynl.do("config-get", {}).keys(),
+            {"generation", "proto-count", "rule-count"},
             "that has a generation, too")
     tap.is_(ynl.do("proto-add", {"proto": {
         "number": 253, "families": ["ipv4", "ipv6"], "claim": "plain",
@@ -305,11 +311,14 @@ def notifications():
                 f"{command}: " + ("an echo says the same" if number % 2
                                   else "no echo if none was asked for"))
         now = told.pop("generation", 0)
+        tap.is_({name: told.pop(name, None) for name in ME}, ME,
+                f"{command}: who it was")
         tap.ok(last is None or now == last + 1, f"{command}: next generation",
                f"  {now} after {last}")
         last = now
         if command == "apply":
-            tap.is_(told, {}, "apply: the generation alone")
+            tap.is_(told, {"proto-count": 1, "rule-count": 0},
+                    "apply: the size, and nothing else")
             continue
         space = command.split("-")[0]
         tap.is_(set(told), {space}, f"{command}: nothing else at top level")

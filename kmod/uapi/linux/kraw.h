@@ -180,8 +180,7 @@
  *	any more. A protocol that stays keeps its counters, and so does a rule
  *	whose preference, matches, verdict and options stay. A claim that stays keeps
  *	its datagram sockets; -EBUSY: sockets of one that would go are open.
- *    notification:
- *	KRAW_A_GENERATION		u32
+ *    notification: as KRAW_CMD_CONFIG_GET answers
  *
  * KRAW_CMD_HANDLER_GET			dump only: the kernel's handler table
  *    answer (one message an entry), sorted by number, then family:
@@ -195,6 +194,8 @@
  * KRAW_CMD_CONFIG_GET			do only: the configuration as a whole
  *    answer:
  *	KRAW_A_GENERATION		u32
+ *	KRAW_A_PROTO_COUNT		u32, managed protocols
+ *	KRAW_A_RULE_COUNT		u32, rules of all of them
  *
  * KRAW_CMD_EXPLAIN			dump only: what would happen to a packet that
  *					comes in. Needs CAP_NET_ADMIN over the namespace:
@@ -351,7 +352,10 @@
  *
  * Notifications go to the multicast group "config" of the namespace, and to the
  * sender alone if it asked with NLM_F_ECHO. Their command is the one that
- * caused them, their port id that of its sender.
+ * caused them, their port id that of its sender, and they say which process that
+ * is:
+ *	KRAW_A_PID			u32, as the initial pid namespace counts
+ *	KRAW_A_COMM			string, its name, which is its own to choose
  *
  * Dumps may be interrupted by a change: NLM_F_DUMP_INTR is set then.
  */
@@ -398,6 +402,10 @@ enum kraw_attr {
 	KRAW_A_TRACE,		/* nest of enum kraw_trace_attr */
 	KRAW_A_DATA,		/* bytes of a packet */
 	KRAW_A_SOCKET,		/* nest of enum kraw_socket_attr */
+	KRAW_A_PID,		/* u32, process id */
+	KRAW_A_COMM,		/* string, name of a process */
+	KRAW_A_PROTO_COUNT,	/* u32 */
+	KRAW_A_RULE_COUNT,	/* u32 */
 
 	__KRAW_A_MAX,
 	KRAW_A_MAX = __KRAW_A_MAX - 1

@@ -55,7 +55,8 @@ def _names(prefix):
 _TOP = {K.A_GENERATION: "generation", K.A_FLAGS: "flags", K.A_PROTO: "proto",
         K.A_RULE: "rule", K.A_HANDLER: "handler", K.A_PACKET: "packet",
         K.A_STEP: "step", K.A_TRACE: "trace", K.A_DATA: "data",
-        K.A_SOCKET: "socket"}
+        K.A_SOCKET: "socket", K.A_PID: "pid", K.A_COMM: "comm",
+        K.A_PROTO_COUNT: "proto_count", K.A_RULE_COUNT: "rule_count"}
 _NESTS = {"proto": _names("PROTO_A_"), "rule": _names("RULE_A_"),
           "handler": _names("HANDLER_A_"), "stats": _names("STATS_A_"),
           "packet": _names("PACKET_A_"), "step": _names("STEP_A_"),
@@ -198,6 +199,8 @@ def read(payload):
             out[name] = _nest(_NESTS[name], data)
         elif name == "data":
             out[name] = data
+        elif name == "comm":
+            out[name] = genl.text(data)
         elif name:
             out[name] = genl.number(data)
     return out
