@@ -231,23 +231,25 @@ def icmp_filter():
 
 @tap.each(4, 6)
 def many(family):
-    """More than fit into a message, in one list of the kernel's and in others."""
-    mine = [raw(family, 253) for _ in range(300)]
-    mine += [raw(family, proto) for proto in range(200, 250)]
-    mine += [raw(10 - family, 253) for _ in range(3)]
+    """More than the 32 KiB of a message, in one list of the kernel's; and others."""
+    mine = [raw(family, 253) for _ in range(750)]
+    mine += [raw(family, proto) for proto in range(240, 250)]
+    mine += [raw(family, 254), raw(10 - family, 253), raw(10 - family, 254)]
+    foreign = raw(family, 253, lab.other)
     try:
         with Client(lab.right) as client:
             told = client.sockets()
             tap.is_(len(client.send(K.CMD_SOCKET_GET, flags=genl.DUMP)),
                     len(told), "the module tells of each once")
-        tap.ok({inode(one) for one in mine} <= set(told), "and of all")
+        tap.is_({inode(one) for one in mine} - set(told), set(), "and of all")
+        tap.ok(inode(foreign) not in told, "but of no other namespace's")
         got = sockets(253)
         tap.is_(set(got), {inode(one) for one in mine if one.proto == 253},
                 "show has them all")
         tap.ok(all(one["filter_length"] == 0 and len(one["processes"]) == 1
                    for one in got.values()), "with all that there is")
     finally:
-        for one in mine:
+        for one in mine + [foreign]:
             one.close()
 
 
