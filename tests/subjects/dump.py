@@ -211,9 +211,9 @@ STEPS = [
     ("proto add", K.CMD_PROTO_ADD, proto(6),
      {"proto": {"number": 6, "claim": K.CLAIM_NONE}}),
     ("proto del", K.CMD_PROTO_DEL, proto(PROTO), {"proto": {"number": PROTO}}),
+    ("flush", K.CMD_APPLY, b"", {"proto_count": 0, "rule_count": 0}),
     ("apply", K.CMD_APPLY, proto(99) + proto(98) + rule(99, "none"),
      {"proto_count": 2, "rule_count": 1}),
-    ("flush", K.CMD_APPLY, b"", {"proto_count": 0, "rule_count": 0}),
 ]
 with open("/proc/self/comm") as comm:
     ME = {"pid": os.getpid(), "comm": comm.read().strip()}
@@ -382,8 +382,9 @@ def the_monitor():
     who = "  # by %(comm)s pid %(pid)d port " % ME + str(client.nl.portid)
     tap.ok(all(line.endswith(who) for line in lines), "each says who", lines)
     lines = [line.removesuffix(who) for line in lines]
-    tap.is_(lines[-2:], ["[%d] apply  # 2 protocols, 1 rule" % (last - 1),
-                         "[%d] flush" % last], "apply and flush")
+    tap.is_(lines[-2:], ["[%d] flush" % (last - 1),
+                         "[%d] apply  # 2 protocols, 1 rule" % last],
+            "flush and apply")
     tap.is_([re.sub(r"^\[(\d+)\] (\w+( add| set| del| replace| flush)?).*",
                     r"\1 \2", line) for line in lines],
             ["%d %s" % (generation + n, name)
@@ -396,7 +397,7 @@ def the_monitor():
     tap.is_([row["by"] for row in rows],
             [{"name": ME["comm"], "pid": ME["pid"],
               "port": client.nl.portid}] * len(events), "who, as JSON")
-    tap.is_((rows[-2]["protos"], rows[-2]["rules"]), (2, 1), "the size")
+    tap.is_((rows[-1]["protos"], rows[-1]["rules"]), (2, 1), "the size")
     # Elsewhere, where handles and devices are others, they do the same.
     for line in lines[:-2]:
         words = line.split("] ", 1)[1].replace("dev r0", "dev o0")
