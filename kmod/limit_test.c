@@ -45,6 +45,7 @@ struct load {
 static const u32 rates[] = {
 	1, 100, 511, 512, 5000, 1000000, 14880952, 1000000000
 };
+
 static const unsigned int counts[] = { 1, 2, CPUS_MAX };
 
 static void load_init(struct load *load, u32 rate, u32 burst)
@@ -127,12 +128,18 @@ static void each(struct kunit *test, const u32 *percents, int number,
 	}
 }
 
-#define EXPECT(test, load, condition)					\
-	KUNIT_EXPECT_TRUE_MSG(test, condition,				\
-		"%u/s burst %u, %u CPUs: %llu passed, %llu limited, %llu exceeded, %llu disagreed", \
-		(load)->limit.rate, (load)->limit.burst, cpus,		\
-		(load)->passed, (load)->limited, (load)->exceeded,	\
-		(load)->disagreed)
+static void expect(struct kunit *test, const struct load *load, bool condition,
+		   const char *text)
+{
+	const struct kraw_limit *limit = &load->limit;
+
+	KUNIT_EXPECT_TRUE_MSG(test, condition, "%u/s burst %u, %u CPUs: %s",
+			      limit->rate, limit->burst, cpus, text);
+	if (!condition)
+		kunit_info(test, "%llu passed, %llu limited, %llu exceeded, %llu disagreed",
+			   load->passed, load->limited, load->exceeded,
+			   load->disagreed);
+}
 
 static void rate_holds(struct kunit *test, struct load *load, u32 percent)
 {
@@ -141,17 +148,17 @@ static void rate_holds(struct kunit *test, struct load *load, u32 percent)
 
 	/* Empty it first: the rate is what comes after the burst. */
 	offer(load, 3 * burst * percent / 100, percent);
-	EXPECT(test, load, load->passed >= burst);
+	expect(test, load, load->passed >= burst, "the burst passes");
 	start = load->now;
 	load->passed = 0;
 	offer(load, BURSTS * burst * percent / 100, percent);
 	want = mul_u64_u32_div(load->now - start, load->limit.rate,
 			       NSEC_PER_SEC);
-	EXPECT(test, load, load->limited);
-	EXPECT(test, load, !load->exceeded);
-	EXPECT(test, load, !load->disagreed);
-	EXPECT(test, load,
-	       load->passed + held(load) + 1 >= want - want / 20);
+	expect(test, load, load->limited, "there is a limit");
+	expect(test, load, !load->exceeded, "never above the burst");
+	expect(test, load, !load->disagreed, "foreseen");
+	expect(test, load, load->passed + held(load) + 1 >= want - want / 20,
+	       "the rate, within 5 %");
 }
 
 /* Twice and ten times what is allowed. */
@@ -167,9 +174,9 @@ static void nothing_is_lost(struct kunit *test, struct load *load, u32 percent)
 	/* by chance a few come together: a bucket of five is too small */
 	set(&load->limit, load->limit.rate, max(load->limit.burst, 50U));
 	offer(load, BURSTS * load->limit.burst, percent);
-	EXPECT(test, load, !load->limited);
-	EXPECT(test, load, !load->exceeded);
-	EXPECT(test, load, !load->disagreed);
+	expect(test, load, !load->limited, "nothing is limited");
+	expect(test, load, !load->exceeded, "never above the burst");
+	expect(test, load, !load->disagreed, "foreseen");
 }
 
 /* A tenth and half of what is allowed. */
@@ -193,11 +200,12 @@ static void one_burst(struct kunit *test, struct load *load, u32 percent)
 		load->limited = 0;
 		while (load->limited < 4 * burst)
 			packet(load);
-		EXPECT(test, load, load->passed <= burst);
-		EXPECT(test, load, load->passed + load->limit.batch > burst);
+		expect(test, load, load->passed <= burst, "one burst at most");
+		expect(test, load, load->passed + load->limit.batch > burst,
+		       "and not less");
 	}
-	EXPECT(test, load, !load->exceeded);
-	EXPECT(test, load, !load->disagreed);
+	expect(test, load, !load->exceeded, "never above the burst");
+	expect(test, load, !load->disagreed, "foreseen");
 }
 
 /* What comes at one instant after a long silence gets one burst. */
@@ -236,6 +244,7 @@ static struct kunit_suite suite = {
 	.name = "kraw_limit",
 	.test_cases = cases,
 };
+
 kunit_test_suite(suite);
 
 MODULE_DESCRIPTION("KUnit tests of kraw's limits");

@@ -870,6 +870,7 @@ enum kraw_trace_socket_attr {
 	__KRAW_TRACE_SOCKET_A_MAX,
 	KRAW_TRACE_SOCKET_A_MAX = __KRAW_TRACE_SOCKET_A_MAX - 1
 };
+
 /* A raw socket or a packet socket. */
 enum kraw_socket_attr {
 	KRAW_SOCKET_A_UNSPEC,
