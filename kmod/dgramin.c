@@ -8,6 +8,7 @@
  */
 #include "dgram.h"
 
+#include <linux/filter.h>
 #include <linux/jhash.h>
 #include <linux/once.h>
 #include <linux/rcupdate.h>
@@ -102,6 +103,20 @@ struct sock *kraw_dgram_sender(struct net *net, const struct kraw_proto *proto,
 	return kraw_binds_find(proto->binds, &key, &at);
 }
 
+/* The socket's filter, which cannot cut our header off, and its queue. */
+static int queue(struct sock *sk, struct sk_buff *skb,
+		 enum skb_drop_reason *reason)
+{
+	int err;
+
+	*reason = SKB_DROP_REASON_SOCKET_FILTER;
+	err = sk_filter_trim_cap(sk, skb, kraw_dgram_header(sk) ?: 1);
+	if (err)
+		return err;
+	*reason = SKB_DROP_REASON_SOCKET_RCVBUFF;
+	return __sock_queue_rcv_skb(sk, skb);
+}
+
 /* Consumes the packet. */
 static void give(const struct kraw_proto *proto, enum kraw_family family,
 		 struct sock *sk, struct sk_buff *skb)
@@ -118,7 +133,7 @@ static void give(const struct kraw_proto *proto, enum kraw_family family,
 	if (family == KRAW_IPV4)
 		kraw_dgram4_prepare(sk, skb);
 	skb_dst_drop(skb);
-	if (!sock_queue_rcv_skb_reason(sk, skb, &reason)) {
+	if (!queue(sk, skb, &reason)) {
 		kraw_stats_inc(proto->stats, family, KRAW_STATS_A_DGRAM);
 		return;
 	}

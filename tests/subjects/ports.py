@@ -338,6 +338,9 @@ def where_it_went(family):
         left.send(b"no", left.to, 2222)
         flush()
         tap.is_(one.drain(), [b"yes"], "a socket filter")
+        sock.attach_filter(one.sock, [(6, 0, 0, 4)])
+        left.send(b"cut", left.to, 2222)
+        tap.is_(one.wait()[0], b"", "one that cuts leaves the header")
 
 
 @tap.each(4, 6)
