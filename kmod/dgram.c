@@ -363,6 +363,29 @@ static const struct proto_ops ops6 = {
 /* By number and family, NULL: not registered. Under the lock of slot.c. */
 static struct inet_protosw *types[KRAW_PROTOCOLS][KRAW_FAMILIES];
 
+/*
+ * The kernel lists these in /proc/net/protocols: not before somebody claims
+ * something. They stay until the module goes, as sockets may. Under the slots'
+ * lock.
+ */
+static bool registered;
+
+static int register_protos(void)
+{
+	int err;
+
+	if (registered)
+		return 0;
+	err = proto_register(&prot4, 1);
+	if (err)
+		return err;
+	err = proto_register(&prot6, 1);
+	if (err)
+		proto_unregister(&prot4);
+	registered = !err;
+	return err;
+}
+
 /**
  * kraw_dgram_register - make a protocol's sockets known to the kernel
  * @number:	protocol number, whose slot of this family is kraw's
@@ -373,9 +396,13 @@ static struct inet_protosw *types[KRAW_PROTOCOLS][KRAW_FAMILIES];
  */
 int kraw_dgram_register(u8 number, enum kraw_family family)
 {
-	struct inet_protosw *type = kzalloc(sizeof(*type), GFP_KERNEL);
-	int err = 0;
+	struct inet_protosw *type;
+	int err;
 
+	err = register_protos();
+	if (err)
+		return err;
+	type = kzalloc(sizeof(*type), GFP_KERNEL);
 	if (!type)
 		return -ENOMEM;
 	type->type = SOCK_DGRAM;
@@ -409,21 +436,11 @@ void kraw_dgram_unregister(u8 number, enum kraw_family family)
 	kfree(type);
 }
 
-int kraw_dgram_init(void)
-{
-	int err = proto_register(&prot4, 1);
-
-	if (err)
-		return err;
-	err = proto_register(&prot6, 1);
-	if (err)
-		proto_unregister(&prot4);
-	return err;
-}
-
 /* After the last slot; sockets hold the module. */
 void kraw_dgram_exit(void)
 {
+	if (!registered)
+		return;
 	proto_unregister(&prot6);
 	proto_unregister(&prot4);
 }

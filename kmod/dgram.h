@@ -56,7 +56,6 @@ static inline void kraw_dgram_count(const struct sock *sk,
 	local_bh_enable();
 }
 
-int kraw_dgram_init(void);
 void kraw_dgram_exit(void);
 int kraw_dgram_register(u8 number, enum kraw_family family);
 void kraw_dgram_unregister(u8 number, enum kraw_family family);

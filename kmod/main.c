@@ -75,12 +75,9 @@ static int __init kraw_init(void)
 	err = kraw_config_init();
 	if (err)
 		goto err_rule;
-	err = kraw_dgram_init();
-	if (err)
-		goto err_config;
 	err = register_pernet_subsys(&net_ops);
 	if (err)
-		goto err_dgram;
+		goto err_config;
 	err = kraw_tracer_init();
 	if (err)
 		goto err_net;
@@ -93,8 +90,6 @@ err_tracer:
 	kraw_tracer_exit();
 err_net:
 	unregister_pernet_subsys(&net_ops);
-err_dgram:
-	kraw_dgram_exit();
 err_config:
 	kraw_config_exit();
 err_rule:
