@@ -363,9 +363,12 @@ static void show_readers(int domain)
 		own[r] = HASH_START;
 		all = take(reader->fd, domain, reader->proto, &count,
 			   seen_reader, r);
-		/* answers fill a small queue, too: without them it is not so */
-		if (reader->small && reader->proto < 89)
+		/* answers race with packets for the room of a small queue */
+		if (reader->small && reader->proto < 89) {
 			own[r] = 0;
+			all = 0;
+			count = 0;
+		}
 		printf(" %d:%d:%016llx:%016llx", reader->proto, count,
 		       (unsigned long long)own[r], (unsigned long long)all);
 	}
