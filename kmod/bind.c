@@ -88,9 +88,15 @@ static bool same_user(const struct sock *a, const struct sock *b)
 	return uid_eq(a->sk_uid, b->sk_uid);
 }
 
+static bool is_exclusive(const struct sock *sk)
+{
+	return kraw_dgram(sk)->exclusive;
+}
+
 /*
  * What a bind says to one that is there: SO_REUSEADDR takes over, but only from
- * the same user, or from one that has it set, too.
+ * the same user, or from one that has it set, too; and never from one that is
+ * exclusive.
  */
 static int conflict(const struct kraw_bind *new, const struct kraw_bind *old)
 {
@@ -98,6 +104,8 @@ static int conflict(const struct kraw_bind *new, const struct kraw_bind *old)
 
 	if (sk == other || !overlap(new, old))
 		return 0;
+	if (is_exclusive(sk) || is_exclusive(other))
+		return sk->sk_reuse ? -EACCES : -EADDRINUSE;
 	if (sk->sk_reuseport && other->sk_reuseport && same_user(sk, other))
 		return 0;
 	if (apart(new, old) && same_user(sk, other))
@@ -217,6 +225,11 @@ static int enter(struct kraw_binds *binds, struct kraw_dgram *dgram,
 	struct sock *sk = new->sk;
 	int err;
 
+	/* The kernel lets nobody refuse SO_REUSEADDR when it is set. */
+	if (is_exclusive(sk) && (sk->sk_reuse || sk->sk_reuseport)) {
+		kfree(new);
+		return -EINVAL;
+	}
 	/* A family that is not claimed has no addresses. */
 	if (!(new->families & binds->families)) {
 		kfree(new);
@@ -267,8 +280,9 @@ static int bind(struct sock *sk, unsigned short port, enum how how)
  * @sk:		locked, its address set
  * @port:	in host byte order, 0: any
  *
- * Returns 0, -EINVAL (no ports here), -EADDRINUSE, -EACCES (another user's),
- * -EADDRNOTAVAIL (its family is not claimed) or -ENOMEM.
+ * Returns 0, -EINVAL (no ports here, or exclusive and shared at once), -EADDRINUSE,
+ * -EACCES (another user's, or exclusive), -EADDRNOTAVAIL (its family is not claimed)
+ * or -ENOMEM.
  */
 int kraw_bind_port(struct sock *sk, unsigned short port)
 {

@@ -21,12 +21,14 @@ struct sk_buff;
  * @binds:	the table of its claim, referenced
  * @list:	in kraw_binds.sockets
  * @bind:	its address, NULL: none; under kraw_binds.lock
+ * @exclusive:	KRAW_EXCLUSIVEADDRUSE; fixed once there is an address
  */
 struct kraw_dgram {
 	struct inet_sock inet;
 	struct kraw_binds *binds;
 	struct list_head list;
 	struct kraw_bind *bind;
+	bool exclusive;
 };
 
 /* The kernel finds IPv6's part at the end. */

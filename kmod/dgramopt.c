@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Options of datagram sockets. The kernel keeps them, what is here are those that
- * it would take and nobody would heed: they are refused, not ignored.
+ * Options of datagram sockets. The kernel keeps them; what is here are one of our
+ * own, and those that it would take and nobody would heed: they are refused, not
+ * ignored.
  */
 #include "dgram.h"
 
@@ -11,6 +12,7 @@
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include <net/sock.h>
+#include "uapi/linux/kraw_socket.h"
 
 /* Without ports it has no meaning, or the payload would be taken for one. */
 static int needs_ports(const struct sock *sk)
@@ -59,11 +61,53 @@ static int check6(const struct sock *sk, int name)
 	}
 }
 
+/* Before bind() only: what others were told when they did must remain true. */
+static int set_exclusive(struct sock *sk, sockptr_t value, unsigned int len)
+{
+	int on, err = -EINVAL;
+
+	if (len < sizeof(on))
+		return -EINVAL;
+	if (copy_from_sockptr(&on, value, sizeof(on)))
+		return -EFAULT;
+	lock_sock(sk);
+	if (!inet_sk(sk)->inet_num &&
+	    !(on && (sk->sk_reuse || sk->sk_reuseport))) {
+		kraw_dgram(sk)->exclusive = on;
+		err = 0;
+	}
+	release_sock(sk);
+	return err;
+}
+
+static int get_exclusive(const struct sock *sk, char __user *value,
+			 int __user *len)
+{
+	int on = kraw_dgram(sk)->exclusive, size;
+
+	if (get_user(size, len))
+		return -EFAULT;
+	if (size < 0)
+		return -EINVAL;
+	size = min_t(int, size, sizeof(on));
+	if (put_user(size, len) || copy_to_user(value, &on, size))
+		return -EFAULT;
+	return 0;
+}
+
+/* Of our own: the level is the protocol's number, which another level may be. */
+static bool is_ours(const struct sock *sk, int level, int name)
+{
+	return level == sk->sk_protocol && name == KRAW_EXCLUSIVEADDRUSE;
+}
+
 int kraw_dgram_setsockopt(struct sock *sk, int level, int name,
 			  sockptr_t value, unsigned int len)
 {
 	int err = 0;
 
+	if (is_ours(sk, level, name))
+		return set_exclusive(sk, value, len);
 	if (level == SOL_IP)
 		err = check4(sk, name);
 	else if (level == SOL_IPV6 && sk->sk_family == AF_INET6)
@@ -80,6 +124,8 @@ int kraw_dgram_setsockopt(struct sock *sk, int level, int name,
 int kraw_dgram_getsockopt(struct sock *sk, int level, int name,
 			  char __user *value, int __user *len)
 {
+	if (is_ours(sk, level, name))
+		return get_exclusive(sk, value, len);
 	if (level == SOL_IP)
 		return ip_getsockopt(sk, level, name, value, len);
 	if (sk->sk_family == AF_INET6)

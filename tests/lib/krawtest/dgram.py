@@ -122,7 +122,8 @@ def error(func, *args, **more):
         result = func(*args, **more)
     except OSError as err:
         return _name(err.errno)
-    if isinstance(result, Dgram):
+    if isinstance(result, Dgram) and result is not getattr(func, "__self__",
+                                                           None):
         result.close()
     return None
 
