@@ -225,6 +225,10 @@ static int enter(struct kraw_binds *binds, struct kraw_dgram *dgram,
 	struct sock *sk = new->sk;
 	int err;
 
+	if (dgram->closed) {
+		kfree(new);
+		return -ENETDOWN;
+	}
 	/* The kernel lets nobody refuse SO_REUSEADDR when it is set. */
 	if (is_exclusive(sk) && (sk->sk_reuse || sk->sk_reuseport)) {
 		kfree(new);
@@ -282,7 +286,7 @@ static int bind(struct sock *sk, unsigned short port, enum how how)
  *
  * Returns 0, -EINVAL (no ports here, or exclusive and shared at once), -EADDRINUSE,
  * -EACCES (another user's, or exclusive), -EADDRNOTAVAIL (its family is not claimed)
- * or -ENOMEM.
+ * -ENOMEM, or -ENETDOWN (its claim has gone).
  */
 int kraw_bind_port(struct sock *sk, unsigned short port)
 {
@@ -369,6 +373,8 @@ int kraw_bind_peer(struct sock *sk)
 			err = kraw_binds_set(dgram, new);
 	} else {
 		kfree(new);
+		if (dgram->closed)
+			err = -ENETDOWN;
 	}
 	mutex_unlock(&binds->lock);
 	return err;

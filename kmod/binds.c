@@ -15,6 +15,7 @@
 #include <linux/slab.h>
 #include <net/ipv6.h>
 #include <net/sock.h>
+#include <net/sock_reuseport.h>
 #include <net/udp.h>
 #include "dgram.h"
 #include "stats.h"
@@ -130,7 +131,8 @@ static unsigned int count_open(const struct kraw_binds *binds, u8 families)
 	unsigned int count = 0;
 
 	list_for_each_entry(dgram, &binds->sockets, list)
-		count += !!(uses(&dgram->inet.sk) & families);
+		count += !dgram->closed &&
+			 (uses(&dgram->inet.sk) & families);
 	return count;
 }
 
@@ -149,17 +151,18 @@ unsigned int kraw_binds_open(struct kraw_binds *binds, u8 families)
  * kraw_binds_shut - let nobody open another socket
  * @binds:	the table
  * @families:	bits KRAW_FAMILY_*: for these
+ * @force:	even if some are open
  *
  * Returns 0, or how many sockets are open for them; then nothing has changed.
  */
-unsigned int kraw_binds_shut(struct kraw_binds *binds, u8 families)
+unsigned int kraw_binds_shut(struct kraw_binds *binds, u8 families, bool force)
 {
 	unsigned int count;
 
 	mutex_lock(&binds->lock);
-	count = count_open(binds, families);
+	count = force ? 0 : count_open(binds, families);
 	if (!count)
-		binds->families &= ~families;
+		WRITE_ONCE(binds->families, binds->families & ~families);
 	mutex_unlock(&binds->lock);
 	return count;
 }
@@ -168,7 +171,7 @@ unsigned int kraw_binds_shut(struct kraw_binds *binds, u8 families)
 void kraw_binds_admit(struct kraw_binds *binds, u8 families)
 {
 	mutex_lock(&binds->lock);
-	binds->families |= families;
+	WRITE_ONCE(binds->families, binds->families | families);
 	mutex_unlock(&binds->lock);
 }
 
@@ -266,6 +269,35 @@ void kraw_binds_unset(struct kraw_dgram *dgram)
 	rhltable_remove(&binds->by_port, &dgram->bind->port, port_params);
 	take_out(binds, dgram->bind);
 	dgram->bind = NULL;
+}
+
+/**
+ * kraw_binds_close - close sockets whose claim has gone
+ * @binds:	the table
+ * @families:	bits KRAW_FAMILY_*: those that are open for any of these
+ *
+ * Their file remains, and answers ENETDOWN. They may be in use meanwhile: nothing
+ * here needs the socket's own lock.
+ */
+void kraw_binds_close(struct kraw_binds *binds, u8 families)
+{
+	struct kraw_dgram *dgram;
+	struct sock *sk;
+
+	mutex_lock(&binds->lock);
+	list_for_each_entry(dgram, &binds->sockets, list) {
+		sk = &dgram->inet.sk;
+		if (dgram->closed || !(uses(sk) & families))
+			continue;
+		WRITE_ONCE(dgram->closed, true);
+		kraw_binds_unset(dgram);
+		if (rcu_access_pointer(sk->sk_reuseport_cb))
+			reuseport_detach_sock(sk);
+		WRITE_ONCE(sk->sk_shutdown, SHUTDOWN_MASK);
+		WRITE_ONCE(sk->sk_err, ENETDOWN);
+		sk_error_report(sk);	/* wakes who waits */
+	}
+	mutex_unlock(&binds->lock);
 }
 
 /* Ends a socket's part in the table, if it has one. */

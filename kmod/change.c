@@ -297,14 +297,11 @@ static int command(struct kraw_edit *edit, const struct genl_info *info,
 	}
 }
 
-static bool check_only(const struct genl_info *info)
+static u32 flags_of(const struct genl_info *info)
 {
-	const struct nlattr *flags;
+	const struct nlattr *flags = info->attrs[KRAW_A_FLAGS];
 
-	if (info->genlhdr->cmd != KRAW_CMD_APPLY)
-		return false;
-	flags = info->attrs[KRAW_A_FLAGS];
-	return flags && nla_get_u32(flags) & KRAW_FLAG_CHECK;
+	return flags ? nla_get_u32(flags) : 0;
 }
 
 /**
@@ -324,6 +321,7 @@ int kraw_change(struct sk_buff *skb, struct genl_info *info,
 		.kn = kraw_net(genl_info_net(info)),
 		.request = skb,
 		.extack = info->extack,
+		.force = flags_of(info) & KRAW_FLAG_FORCE,
 	};
 	struct kraw_change change = { .info = info };
 	struct kraw_rule_name name;
@@ -335,7 +333,7 @@ int kraw_change(struct sk_buff *skb, struct genl_info *info,
 	err = generation_check(&edit, info);
 	if (!err)
 		err = command(&edit, info, nest, &name, &change);
-	if (!err && check_only(info)) {
+	if (!err && flags_of(info) & KRAW_FLAG_CHECK) {
 		err = kraw_edit_check(&edit);
 	} else if (!err) {
 		err = kraw_edit_commit(&edit);

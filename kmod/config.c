@@ -178,9 +178,34 @@ static void binds_undo(const struct kraw_edit *edit, int end)
 					 binds_removed(edit, end));
 }
 
-/* Nobody opens a socket of a claim that goes; those that are open hold it. */
-static int binds_ask(const struct kraw_edit *edit,
-		     unsigned int (*how)(struct kraw_binds *binds, u8 families))
+static int binds_busy(const struct kraw_edit *edit, int number,
+		      unsigned int open)
+{
+	kraw_text_refuse(edit->extack, edit->origin[number],
+			 "the claim of protocol %d has %u open datagram %s: close them, or use force",
+			 number, open, open == 1 ? "socket" : "sockets");
+	return -EBUSY;
+}
+
+/* Those that are open hold their claim, unless they are to be closed. */
+static int binds_check(const struct kraw_edit *edit)
+{
+	unsigned int open;
+	int i;
+
+	for (i = 0; !edit->force && i < KRAW_PROTOCOLS; i++) {
+		if (!binds_removed(edit, i))
+			continue;
+		open = kraw_binds_open(edit->old->proto[i]->binds,
+				       binds_removed(edit, i));
+		if (open)
+			return binds_busy(edit, i, open);
+	}
+	return 0;
+}
+
+/* Nobody opens a socket of a claim that goes. */
+static int binds_shut(const struct kraw_edit *edit)
 {
 	unsigned int open;
 	int i;
@@ -188,17 +213,25 @@ static int binds_ask(const struct kraw_edit *edit,
 	for (i = 0; i < KRAW_PROTOCOLS; i++) {
 		if (!binds_removed(edit, i))
 			continue;
-		open = how(edit->old->proto[i]->binds, binds_removed(edit, i));
-		if (!open)
-			continue;
-		kraw_text_refuse(edit->extack, edit->origin[i],
-				 "the claim of protocol %d has %u open datagram %s",
-				 i, open, open == 1 ? "socket" : "sockets");
-		if (how == kraw_binds_shut)
+		open = kraw_binds_shut(edit->old->proto[i]->binds,
+				       binds_removed(edit, i), edit->force);
+		if (open) {
 			binds_undo(edit, i);
-		return -EBUSY;
+			return binds_busy(edit, i, open);
+		}
 	}
 	return 0;
+}
+
+/* Closes what is open nevertheless. */
+static void binds_close(const struct kraw_edit *edit)
+{
+	int i;
+
+	for (i = 0; edit->force && i < KRAW_PROTOCOLS; i++)
+		if (binds_removed(edit, i))
+			kraw_binds_close(edit->old->proto[i]->binds,
+					 binds_removed(edit, i));
 }
 
 static void binds_admit(const struct kraw_edit *edit)
@@ -322,7 +355,7 @@ int kraw_edit_check(struct kraw_edit *edit)
 	err = rules_check(edit);
 	for (i = 0; !err && i < KRAW_PROTOCOLS; i++)
 		err = slots_ask(edit, i, kraw_slot_check);
-	return err ?: binds_ask(edit, kraw_binds_open);
+	return err ?: binds_check(edit);
 }
 
 /**
@@ -368,7 +401,7 @@ int kraw_edit_commit(struct kraw_edit *edit)
 	err = hooks_register(kn, edit->new);
 	if (err)
 		goto err_slots;
-	err = binds_ask(edit, kraw_binds_shut);
+	err = binds_shut(edit);
 	if (err)
 		goto err_hooks;
 	if (!++kn->generation)
@@ -378,6 +411,7 @@ int kraw_edit_commit(struct kraw_edit *edit)
 	rcu_assign_pointer(kn->config, edit->new);
 	edit->committed = true;
 	binds_admit(edit);
+	binds_close(edit);
 
 	hooks_unregister(kn, edit->new);
 	for (i = 0; i < KRAW_PROTOCOLS; i++)

@@ -40,6 +40,7 @@ struct kraw_config {
  * @extack:	gets the reason of a refusal
  * @origin:	by protocol number, the attribute that asks for @new's version
  * @last_handle: the newest rule's handle, if the edit is committed
+ * @force:	close datagram sockets that are in the way
  * @committed:	@new is in force
  */
 struct kraw_edit {
@@ -50,6 +51,7 @@ struct kraw_edit {
 	struct netlink_ext_ack *extack;
 	const struct nlattr **origin;
 	u32 last_handle;
+	bool force;
 	bool committed;
 };
 

@@ -21,6 +21,7 @@ struct sk_buff;
  * @binds:	the table of its claim, referenced
  * @list:	in kraw_binds.sockets
  * @bind:	its address, NULL: none; under kraw_binds.lock
+ * @closed:	its claim has gone by force; set under kraw_binds.lock
  * @exclusive:	KRAW_EXCLUSIVEADDRUSE; fixed once there is an address
  */
 struct kraw_dgram {
@@ -29,6 +30,7 @@ struct kraw_dgram {
 	struct list_head list;
 	struct kraw_bind *bind;
 	bool exclusive;
+	bool closed;
 };
 
 /* The kernel finds IPv6's part at the end. */

@@ -418,9 +418,11 @@ int kraw_dgram4_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 		return -EMSGSIZE;
 	if (msg->msg_flags & (MSG_OOB | MSG_MORE))
 		return -EOPNOTSUPP;
-	/* Its claim has gone, or an IPv6 socket's never was for IPv4. */
+	if (READ_ONCE(kraw_dgram(sk)->closed))
+		return -ENETDOWN;
+	/* An IPv6 socket's claim may not be for IPv4. */
 	if (!(READ_ONCE(kraw_dgram(sk)->binds->families) & KRAW_FAMILY_IPV4))
-		return sk->sk_family == AF_INET ? -ENETDOWN : -ENETUNREACH;
+		return -ENETUNREACH;
 	err = read_destination(&send);
 	if (err)
 		return err;

@@ -266,7 +266,7 @@ static int send6(struct send *send)
 	struct dst_entry *dst;
 	int err;
 
-	if (!(READ_ONCE(kraw_dgram(sk)->binds->families) & KRAW_FAMILY_IPV6))
+	if (READ_ONCE(kraw_dgram(sk)->closed))
 		return -ENETDOWN;
 	ipcm6_init(&send->ipc);
 	send->ipc.sockc.tsflags = READ_ONCE(sk->sk_tsflags);

@@ -367,7 +367,7 @@ int kraw_dgram_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 		return inet_recv_error(sk, msg, len, addr_len);
 	skb = skb_recv_datagram(sk, flags, &err);
 	if (!skb)
-		return err;
+		return READ_ONCE(kraw_dgram(sk)->closed) ? -ENETDOWN : err;
 	size = skb->len - header;
 	copied = min(len, size);
 	if (copied < size)

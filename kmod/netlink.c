@@ -21,14 +21,23 @@
 
 /* Everything that changes the configuration takes the expected generation. */
 #define GENERATION	NLA_POLICY_MIN(NLA_U32, 1)
+/* And what may close datagram sockets is told whether to. */
+#define FLAGS		NLA_POLICY_MASK(NLA_U32, KRAW_FLAG_CHECK | KRAW_FLAG_FORCE)
 
 static const struct nla_policy proto_policy[KRAW_A_MAX + 1] = {
 	[KRAW_A_GENERATION] = GENERATION,
 	[KRAW_A_PROTO] = NLA_POLICY_NESTED(kraw_proto_policy),
 };
 
+static const struct nla_policy proto_set_policy[KRAW_A_MAX + 1] = {
+	[KRAW_A_GENERATION] = GENERATION,
+	[KRAW_A_FLAGS] = FLAGS,
+	[KRAW_A_PROTO] = NLA_POLICY_NESTED(kraw_proto_policy),
+};
+
 static const struct nla_policy proto_name_policy[KRAW_A_MAX + 1] = {
 	[KRAW_A_GENERATION] = GENERATION,
+	[KRAW_A_FLAGS] = FLAGS,
 	[KRAW_A_PROTO] = NLA_POLICY_NESTED(kraw_proto_name_policy),
 };
 
@@ -57,7 +66,7 @@ static const struct nla_policy rule_get_policy[KRAW_A_MAX + 1] = {
 
 static const struct nla_policy apply_policy[KRAW_A_MAX + 1] = {
 	[KRAW_A_GENERATION] = GENERATION,
-	[KRAW_A_FLAGS] = NLA_POLICY_MASK(NLA_U32, KRAW_FLAG_CHECK),
+	[KRAW_A_FLAGS] = FLAGS,
 	[KRAW_A_PROTO] = NLA_POLICY_NESTED(kraw_proto_policy),
 	[KRAW_A_RULE] = NLA_POLICY_NESTED(kraw_rule_policy),
 };
@@ -137,7 +146,7 @@ static int cmd_change(struct sk_buff *skb, struct genl_info *info)
 
 static const struct genl_ops ops[] = {
 	CHANGE(PROTO_ADD, proto_policy),
-	CHANGE(PROTO_SET, proto_policy),
+	CHANGE(PROTO_SET, proto_set_policy),
 	CHANGE(PROTO_DEL, proto_name_policy),
 	{
 		.cmd		= KRAW_CMD_PROTO_GET,

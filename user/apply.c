@@ -9,15 +9,17 @@
 #include <string.h>
 
 const char apply_usage[] =
-	"Usage: kraw apply [--check] [generation N] FILE\n"
+	"Usage: kraw apply [--check] [--force] [generation N] FILE\n"
 	"Makes what FILE says the whole configuration of this network namespace, or\n"
 	"changes nothing at all. FILE is as 'kraw save' prints it, - is standard input.\n"
 	"  --check         only say whether it could be applied\n"
+	"  --force         close datagram sockets whose claim goes\n"
 	"  generation N    refuse if the configuration in force is another one\n";
 
 const char flush_usage[] =
-	"Usage: kraw flush\n"
-	"Removes all rules and protocols of this network namespace.\n";
+	"Usage: kraw flush [force]\n"
+	"Removes all rules and protocols of this network namespace; with force, though\n"
+	"datagram sockets of them are open.\n";
 
 /* Where in the message a line of the file is. */
 struct place {
@@ -27,7 +29,7 @@ struct place {
 
 struct apply {
 	const char *name; /* of the file */
-	bool check;
+	bool check, force;
 	uint32_t *generation; /* NULL: any */
 	struct nl_msg msg;
 	struct place *place;
@@ -145,8 +147,10 @@ static int read_file(struct apply *apply)
 static void begin(struct apply *apply)
 {
 	nl_begin(&apply->msg, KRAW_CMD_APPLY, 0);
-	if (apply->check)
-		mnl_attr_put_u32(apply->msg.nlh, KRAW_A_FLAGS, KRAW_FLAG_CHECK);
+	if (apply->check || apply->force)
+		mnl_attr_put_u32(apply->msg.nlh, KRAW_A_FLAGS,
+				 (apply->check ? KRAW_FLAG_CHECK : 0) |
+					 (apply->force ? KRAW_FLAG_FORCE : 0));
 	if (apply->generation)
 		mnl_attr_put_u32(apply->msg.nlh, KRAW_A_GENERATION,
 				 *apply->generation);
@@ -176,6 +180,9 @@ static int parse_words(struct args *args, struct apply *apply,
 	while ((word = args_next(args))) {
 		if (!strcmp(word, "--check") || !strcmp(word, "-check")) {
 			apply->check = true;
+		} else if (!strcmp(word, "--force") ||
+			   !strcmp(word, "-force")) {
+			apply->force = true;
 		} else if (!strcmp(word, "generation")) {
 			ret = args_value(args, "generation", &word) ?:
 				      parse_number("generation", word,
@@ -216,6 +223,7 @@ int apply_main(struct args *args)
 
 int flush_main(struct args *args)
 {
+	bool force = args_take(args, "force");
 	struct nl_msg msg;
 	int ret;
 
@@ -223,5 +231,7 @@ int flush_main(struct args *args)
 	if (ret)
 		return ret;
 	nl_begin(&msg, KRAW_CMD_APPLY, 0);
+	if (force)
+		mnl_attr_put_u32(msg.nlh, KRAW_A_FLAGS, KRAW_FLAG_FORCE);
 	return nl_request(&msg, NULL, NULL, "flush");
 }

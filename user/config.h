@@ -35,6 +35,7 @@ struct proto {
 	uint8_t unreach;
 	uint8_t account;
 	struct users users;
+	bool force; /* in words of "proto set" only */
 	uint32_t rules;
 	uint32_t generation;
 	struct proto_stats {

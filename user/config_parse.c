@@ -158,7 +158,10 @@ int proto_parse(struct args *args, struct proto *proto, bool set)
 		return fail("which protocol? Give its number or name");
 	ret = parse_protocol(word, &proto->number);
 	while (!ret && (word = args_next(args)))
-		ret = proto_word(args, word, proto);
+		if (set && !strcmp(word, "force"))
+			proto->force = true;
+		else
+			ret = proto_word(args, word, proto);
 	if (ret)
 		return ret;
 	if (set && !proto->set)

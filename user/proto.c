@@ -9,7 +9,8 @@
 const char proto_usage[] =
 	"Usage: kraw proto { add | set } P [family FAMILY] [claim CLAIM]\n"
 	"                  [deliver VERDICT] [unreach UNREACH] [users USERS]\n"
-	"       kraw proto del P\n"
+	"                  [force]\n"
+	"       kraw proto del P [force]\n"
 	"       kraw proto [ show [P] ]\n"
 	"P       := number 0-255, or a name as in /etc/protocols\n"
 	"FAMILY  := ipv4 | ipv6 | both\n"
@@ -17,10 +18,11 @@ const char proto_usage[] =
 	"VERDICT := all | raw | kernel | none | reject |\n"
 	"           one [by { flow | random | cpu }] [reuseport]\n"
 	"UNREACH := auto | never | always\n"
-	"USERS   := none | all | { uid A[-B] | gid A[-B] } ...\n";
+	"USERS   := none | all | { uid A[-B] | gid A[-B] } ...\n"
+	"force: closes datagram sockets that the change leaves without their claim\n";
 
 static int proto_send(enum kraw_cmd cmd, const char *command,
-		      const struct proto *proto)
+		      const struct proto *proto, bool force)
 {
 	struct nl_msg msg;
 	char *what;
@@ -30,6 +32,8 @@ static int proto_send(enum kraw_cmd cmd, const char *command,
 	if (ret)
 		return ret;
 	nl_begin(&msg, cmd, 0);
+	if (force)
+		mnl_attr_put_u32(msg.nlh, KRAW_A_FLAGS, KRAW_FLAG_FORCE);
 	proto_put(msg.nlh, proto);
 	what = xasprintf("proto %s %u", command, proto->number);
 	ret = nl_request(&msg, NULL, NULL, what);
@@ -42,7 +46,7 @@ static int proto_add(struct args *args)
 	struct proto proto;
 
 	return proto_parse(args, &proto, false) ?:
-		       proto_send(KRAW_CMD_PROTO_ADD, "add", &proto);
+		       proto_send(KRAW_CMD_PROTO_ADD, "add", &proto, false);
 }
 
 static int proto_set(struct args *args)
@@ -50,19 +54,22 @@ static int proto_set(struct args *args)
 	struct proto proto;
 
 	return proto_parse(args, &proto, true) ?:
-		       proto_send(KRAW_CMD_PROTO_SET, "set", &proto);
+		       proto_send(KRAW_CMD_PROTO_SET, "set", &proto,
+				  proto.force);
 }
 
 static int proto_del(struct args *args)
 {
 	struct proto proto = { 0 };
 	const char *word = args_next(args);
+	bool force;
 
 	if (!word)
 		return fail("which protocol? Give its number or name");
+	force = args_take(args, "force");
 	return parse_protocol(word, &proto.number) ?:
 		       args_end(args)		   ?:
-		       proto_send(KRAW_CMD_PROTO_DEL, "del", &proto);
+		       proto_send(KRAW_CMD_PROTO_DEL, "del", &proto, force);
 }
 
 static int show_answer(const struct nlmsghdr *nlh, void *output)

@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 import sys
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from krawtest import clock, sock, tap, tool
@@ -369,6 +370,61 @@ def a_claim_with_sockets_stays(family):
     two.close()
     tool.do("proto del 253", lab.right)
     tap.is_(error(here, family), "EPROTONOSUPPORT", "gone")
+
+
+@tap.each(4, 6)
+def a_claim_goes_by_force(family):
+    """Whoever waits is told at once, and whoever comes later, too."""
+    ways = {"proto del 253 force": None, "proto set 253 claim none force": None,
+            "proto set 253 claim ports force": None,
+            "proto set 253 family ipv%d force" % (10 - family): None,
+            "flush force": None, "apply --force -": "proto add 252\n"}
+    for line, stdin in ways.items():
+        tool.do("proto add 253 claim plain", lab.right)
+        one, two = here(family, bind=LOOPBACK[family]), here(family)
+        one.send(b"read later", LOOPBACK[family])
+        two.sock.connect((LOOPBACK[family], 0))
+        told = []
+
+        def wait(sleeper=two):
+            told.append(error(sleeper.sock.recv, 10))
+        two.sock.settimeout(clock.PATIENCE * clock.SLOW)
+        thread = threading.Thread(target=wait)
+        thread.start()
+        clock.wait_until(lambda: asleep(thread))
+        if stdin is None:
+            tool.do(line, lab.right)
+        else:
+            tool.do_alone(line.split(), lab.right, stdin=stdin)
+        thread.join()
+        tap.is_(told, ["ENETDOWN"], line + ": who waits is told")
+        tap.is_([error(one.send, b"x", LOOPBACK[family]),
+                 error(two.sock.bind, (LOOPBACK[family], 0)),
+                 error(one.sock.connect, (LOOPBACK[family], 0)),
+                 error(two.sock.recv, 10), error(two.sock.recv, 10)],
+                ["ENETDOWN", "EINVAL", "ENETDOWN", "ENETDOWN", "ENETDOWN"],
+                "and whoever does something with them")
+        one.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        tap.is_((error(one.sock.recv, 100, socket.MSG_PEEK), one.drain_one()),
+                (None, b"read later"), "what was there can be read")
+        tap.is_(error(one.sock.recv, 10), "ENETDOWN", "then no more")
+        tool.do("flush", lab.right)
+        tap.ok(True, "they are in nobody's way any more")
+        tool.do("proto add 253 claim plain", lab.right)
+        with here(family, bind=LOOPBACK[family]) as new:
+            new.send(b"new", LOOPBACK[family])
+            tap.is_((new.wait()[0], error(one.sock.recv, 10)),
+                    (b"new", "ENETDOWN"), "a new claim has new sockets")
+        one.close()
+        two.close()
+        tool.do("flush", lab.right)
+
+
+def asleep(thread):
+    """Is it in a system call that waits?"""
+    with open("/proc/self/task/%d/stat" % (thread.native_id or os.getpid())) \
+            as file:
+        return file.read().rsplit(")", 1)[1].split()[0] == "S"
 
 
 @tap.case

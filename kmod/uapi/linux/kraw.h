@@ -54,12 +54,16 @@
  * KRAW_CMD_PROTO_SET			change what is named, keep the rest; -ENOENT
  *	as KRAW_CMD_PROTO_ADD; the ONE_ attributes go with DELIVER: naming it sets
  *	them too; USERS replaces the whole list. -EBUSY: datagram sockets are open
- *	that the change would leave without their claim
+ *	that the change would leave without their claim; KRAW_FLAG_FORCE closes them,
+ *	their readers and writers get ENETDOWN
+ *	KRAW_A_FLAGS			u32, bits KRAW_FLAG_*, optional
  *
  * KRAW_CMD_PROTO_DEL			stop managing it, with all its rules; -ENOENT;
- *					-EBUSY: datagram sockets of its claim are open
+ *					-EBUSY: datagram sockets of its claim are open,
+ *					see KRAW_CMD_PROTO_SET
  *	KRAW_A_PROTO nest
  *		KRAW_PROTO_A_NUMBER	u8, required
+ *	KRAW_A_FLAGS			u32, bits KRAW_FLAG_*, optional
  *	KRAW_A_GENERATION		u32, optional
  *
  * KRAW_CMD_PROTO_GET			do: one protocol, -ENOENT; dump: all
@@ -412,7 +416,8 @@ enum kraw_attr {
 };
 
 /* KRAW_A_FLAGS */
-#define KRAW_FLAG_CHECK		0x1	/* apply: check, change nothing */
+#define KRAW_FLAG_CHECK		0x1	/* check, change nothing */
+#define KRAW_FLAG_FORCE		0x2	/* close datagram sockets that are in the way */
 
 /*
  * KRAW_PROTO_A_FAMILIES, KRAW_STATS_A_FAMILY, KRAW_HANDLER_A_FAMILY,
