@@ -1,0 +1,125 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""
+Programs: the documentation's examples, compiled and run, and programs that were
+written for UDP and run over protocol 253 without knowing.
+"""
+import os
+import socket
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
+from krawtest import clock, tap, tool
+from krawtest.dgram import Dgram, error
+from krawtest.manage import Count, managed
+from krawtest.netns import Lab
+
+lab = tap.cleanup(Lab())
+module = tap.cleanup(tool.Module())
+HERE = os.path.dirname(os.path.abspath(__file__))
+EXAMPLES = os.path.join(HERE, "..", "..", "Documentation", "examples")
+
+
+def compiled(source, name, *flags):
+    """The program, in /run; a test point."""
+    path = "/run/" + name
+    done = tool.command("cc", "-Wall", "-Wextra", "-Werror", *flags, "-o", path,
+                        os.path.abspath(source))
+    tap.is_((done.status, done.err), (0, ""), name + " compiles")
+    return path
+
+
+server = compiled(EXAMPLES + "/echo-server.c", "echo-server")
+client = compiled(EXAMPLES + "/echo-client.c", "echo-client")
+shim = compiled(os.path.join(HERE, "..", "lib", "udp-as.c"), "udp-as.so",
+                "-shared", "-fPIC")
+
+
+class Running:
+    """A program in a namespace, ended at the latest with the block."""
+    def __init__(self, space, *words, **options):
+        with space:
+            self.process = subprocess.Popen(
+                words, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, **options)
+
+    def __enter__(self):
+        return self.process
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+
+
+def as_user(*words):
+    """The words of a command without any privilege."""
+    return ("setpriv", "--reuid", "1000", "--regid", "1000", "--clear-groups",
+            "--bounding-set", "-all", *words)
+
+
+@tap.each("plain", "ports")
+def examples(claim):
+    port = {"plain": "0", "ports": "7777"}[claim]
+    with managed(253, lab.left, "claim %s users all" % claim), \
+            managed(253, lab.right, "claim %s users all" % claim), \
+            Running(lab.right, *as_user(server, "253", port)) as process:
+        tap.is_(process.stdout.readline(), b"ready\n", "the server is ready")
+        for family in (4, 6):
+            done = lab.left.run(*as_user(client, "253", lab.r0.addr[family],
+                                         port, "hello"))
+            tap.is_((done.stdout, done.stderr), ("hello\n", ""),
+                    "IPv%d: the client has its answer" % family)
+        tool.do("proto del 253 force", lab.right)
+        tap.is_((process.wait(clock.PATIENCE * clock.SLOW),
+                 process.stderr.read()), (1, b"the claim has gone\n"),
+                "the server ends with the claim")
+        done = lab.left.run(client, "253", lab.r0.addr[4], port, "hello there")
+        tap.is_((done.returncode, done.stderr),
+                (1, "recv: Protocol not available\n"),
+                "and the client is told")
+        tool.do("proto add 253 claim " + claim, lab.right)
+    done = lab.right.run(server, "253")
+    tap.is_(done.stderr, "protocol 253 is not claimed here\n", "no claim")
+
+
+def ready(family, port):
+    """Until something is bound to this port in right."""
+    only = [(41, socket.IPV6_V6ONLY, 1)] if family == 6 else []
+    any_ = {4: "0.0.0.0", 6: "::"}[family]
+    return clock.wait_until(lambda: error(Dgram, family, lab.right, bind=any_,
+                                          port=port, options=only))
+
+
+@tap.each(4, 6)
+def socat(family):
+    """An echo server and a client that know UDP."""
+    env = dict(os.environ, LD_PRELOAD=shim)
+    address = lab.r0.addr[family]
+    if family == 6:
+        address = "[%s]" % address
+    with managed(253, lab.left, "claim ports"), \
+            managed(253, lab.right, "claim ports"), \
+            Running(lab.right, "socat",
+                    "UDP%d-RECVFROM:7777,fork" % family, "EXEC:cat",
+                    env=env):
+        ready(family, 7777)
+        with Count(253, family, lab.right) as count, \
+                lab.left:
+            done = subprocess.run(
+                ["socat", "-t", "2", "-", "UDP%d:%s:7777" % (family, address)],
+                input=b"over 253\n", stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, env=env)
+        tap.is_((done.stdout, done.stderr), (b"over 253\n", b""),
+                "an answer")
+        tap.is_((count.delta.get("dgram"), count.delta.get("dgram_sent")),
+                (1, 1), "which came over 253")
+
+
+@tap.case
+def nothing_is_left():
+    tap.is_(tool.ask("proto show", lab.right), [], "nothing managed")
+    tap.ok(module.unload(), "rmmod kraw")
+
+
+tap.run()
