@@ -680,7 +680,7 @@ MESSAGES = [
     ("no preference left", K.CMD_APPLY, proto(99) +
      rule(99, "raw", pref=0xffffffff) + rule(99, "none"), "ERANGE",
      "preference"),
-    ("a flag to come", K.CMD_APPLY, u32(K.A_FLAGS, 2) + proto(99), "EINVAL",
+    ("a flag to come", K.CMD_APPLY, u32(K.A_FLAGS, 4) + proto(99), "EINVAL",
      None),
     # the message itself
     ("an attribute longer than the message", ADD,
