@@ -15,7 +15,7 @@ import struct
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from krawtest import packet, sock, tap, tool
+from krawtest import clock, packet, sock, tap, tool
 from krawtest.dgram import SOL_IP, SOL_IPV6, Dgram, call, error, user
 from krawtest.manage import Count, managed
 from krawtest.netns import SOURCES, Lab
@@ -362,9 +362,12 @@ def stamps(family):
         right.set(SOL_SOCKET, SO_TIMESTAMPNS, 0)
         right.set(SOL_SOCKET, SO_TIMESTAMPING, 1 << 3 | 1 << 4)
         left.set(SOL_SOCKET, SO_TIMESTAMPING, 1 << 1 | 1 << 4)
-        left.send(b"stamped", left.to)
-        _, notes, _ = right.control()
-        tap.ok((SOL_SOCKET, SO_TIMESTAMPING) in notes, "received")
+
+        def stamped():
+            left.send(b"stamped", left.to)
+            return (SOL_SOCKET, SO_TIMESTAMPING) in right.control()[1]
+        # a work item switches the stamps of received packets on
+        tap.ok(clock.wait_until(stamped), "received")
         _, notes, _ = left.control(flags=socket.MSG_ERRQUEUE)
         tap.ok((SOL_SOCKET, SO_TIMESTAMPING) in notes, "sent", notes)
 

@@ -5,6 +5,7 @@ Programs: the documentation's examples, compiled and run, and programs that were
 written for UDP and run over protocol 253 without knowing.
 """
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -105,13 +106,15 @@ def socat(family):
                     env=env):
         ready(family, 7777)
         with Count(253, family, lab.right) as count, \
-                lab.left:
-            done = subprocess.run(
-                ["socat", "-t", "2", "-", "UDP%d:%s:7777" % (family, address)],
-                input=b"over 253\n", stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE, env=env)
-        tap.is_((done.stdout, done.stderr), (b"over 253\n", b""),
-                "an answer")
+                Running(lab.left, "socat", "-",
+                        "UDP%d:%s:7777" % (family, address),
+                        env=env) as process:
+            process.stdin.write(b"over 253\n")
+            process.stdin.flush()
+            select.select([process.stdout], [], [],
+                          clock.PATIENCE * clock.SLOW)
+            process.kill()
+            tap.is_(process.communicate(), (b"over 253\n", b""), "an answer")
         tap.is_((count.delta.get("dgram"), count.delta.get("dgram_sent")),
                 (1, 1), "which came over 253")
 
