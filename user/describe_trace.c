@@ -2,6 +2,7 @@
 /* Records of packets: tokens for JSON, a line for a person. */
 #include "describe.h"
 #include "error.h"
+#include "hex.h"
 #include "names.h"
 #include "trace.h"
 
@@ -242,14 +243,11 @@ static json_t *record_data(const void *object)
 	const struct record *record = object;
 	json_t *value;
 	char *text;
-	size_t i;
 
 	if (!record->data)
 		return NULL;
-	text = xalloc(2 * record->data_len + 1);
-	for (i = 0; i < record->data_len; i++)
-		sprintf(text + 2 * i, "%02x", record->data[i]);
-	value = json_stringn(text, 2 * record->data_len);
+	text = hex_write(record->data, record->data_len);
+	value = json_string(text);
 	free(text);
 	return value;
 }

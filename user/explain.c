@@ -3,11 +3,11 @@
 #include "explain.h"
 #include "describe.h"
 #include "error.h"
+#include "hex.h"
 #include "names.h"
 #include "subcommands.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,34 +42,13 @@ static int parse_address(const char *keyword, const char *word,
 	return 0;
 }
 
-static int hex_digit(char c)
-{
-	if (isdigit((unsigned char)c))
-		return c - '0';
-	c = tolower((unsigned char)c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Pairs of digits; colons between them, as many tools print them, are fine. */
 static int parse_payload(const char *word, struct packet *packet)
 {
-	const char *c = word;
-	int high, low;
-
 	free(packet->payload);
 	packet->payload = xalloc(strlen(word) / 2 + 1);
-	packet->payload_len = 0;
-	while (*c) {
-		high = hex_digit(c[0]);
-		low = high < 0 ? -1 : hex_digit(c[1]);
-		if (low < 0)
-			return fail("payload '%s': not bytes in hexadecimal, write two digits each",
-				    word);
-		packet->payload[packet->payload_len++] = high << 4 | low;
-		c += 2;
-		if (*c == ':' && c[1])
-			c++;
-	}
+	if (!hex_read(word, packet->payload, &packet->payload_len))
+		return fail("payload '%s': not bytes in hexadecimal, write two digits each",
+			    word);
 	if (packet->payload_len > KRAW_PAYLOAD_MAX)
 		return fail("payload: %zu bytes are too many, at most %u: say how long the packet is with len, zeroes are added",
 			    packet->payload_len, KRAW_PAYLOAD_MAX);
