@@ -32,6 +32,9 @@ static const struct {
 	  "what becomes of each packet, live" },
 	{ "monitor", monitor_main, monitor_usage,
 	  "changes of the configuration, live" },
+	{ "listen", listen_main, listen_usage,
+	  "receive datagrams, by raw or datagram sockets" },
+	{ "send", send_main, send_usage, "send some" },
 	{ "save", save_main, save_usage,
 	  "the whole configuration, as apply takes it" },
 	{ "apply", apply_main, apply_usage,
@@ -160,6 +163,7 @@ static int run_batch(const char *name)
 	int ret;
 
 	ret = lines_open(&lines, name);
+	options.batch_input = !strcmp(name, "-");
 	while (!ret) {
 		ret = lines_next(&lines, &args);
 		if (ret || !args_peek(&args))

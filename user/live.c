@@ -61,6 +61,17 @@ static int catch_signals(sigset_t *signals)
 	return signalfd(-1, signals, SFD_CLOEXEC);
 }
 
+void live_hold(bool hold)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	signal(SIGPIPE, SIG_IGN);
+	sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &signals, NULL);
+}
+
 static int run(struct pollfd *fds, int (*work)(void *data), void *data)
 {
 	int ret = 0;

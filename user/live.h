@@ -12,6 +12,12 @@
  */
 int live_run(int fd, bool to_stdout, int (*work)(void *data), void *data);
 
+/*
+ * From now on, or no longer, these signals wait for live_run: who is told that it
+ * has begun may send one at once.
+ */
+void live_hold(bool hold);
+
 /* It is enough. */
 void live_stop(void);
 bool live_stopped(void);

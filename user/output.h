@@ -14,6 +14,7 @@ extern struct options {
 	bool details;
 	bool colour;
 	bool all_netns;
+	bool batch_input; /* standard input has commands */
 } options;
 
 /* How the value of a field is written as text. */
