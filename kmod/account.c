@@ -28,6 +28,7 @@
 #include <net/ipv6.h>
 #include <net/xfrm.h>
 #include "deliver.h"
+#include "expect.h"
 #include "proto.h"
 #include "rawsock.h"
 #include "slot.h"
@@ -149,6 +150,7 @@ static unsigned int match(struct net *net, const struct kraw_proto *proto,
 {
 	enum kraw_stats_attr end = forecast(net, proto, family, skb, out);
 
+	kraw_expect(proto, skb);
 	out->raw.unknown = out->raw.matched - out->raw.filtered;
 	kraw_account_raw(proto, family, &out->raw);
 	if (end == KRAW_STATS_A_END_NOBODY) {

@@ -20,6 +20,7 @@
 #include "net.h"
 #include "proto.h"
 #include "rawsock.h"
+#include "record.h"
 #include "slot.h"
 #include "stats.h"
 #include "unreach.h"
@@ -52,9 +53,11 @@ static enum outcome consume(struct net *net, const struct kraw_proto *proto,
 		return DELIVERED;
 	}
 	if (!kraw_unreach_policy(family, skb)) {
+		kraw_record_dgrams(proto->number, KRAW_DGRAM_RESULT_POLICY);
 		kfree_skb_reason(skb, SKB_DROP_REASON_XFRM_POLICY);
 		return DROPPED;
 	}
+	kraw_record_dgrams(proto->number, KRAW_DGRAM_RESULT_NOBODY);
 	kraw_stats_inc(proto->stats, family, KRAW_STATS_A_CLAIM_HANDLED);
 	kraw_stats_inc(proto->stats, family, KRAW_STATS_A_DGRAM_NOBODY);
 	if (proto->claim == KRAW_CLAIM_PORTS)

@@ -80,6 +80,8 @@ enum kraw_dgram_outcome kraw_dgram_explain(struct net *net,
 					   const struct kraw_proto *proto,
 					   enum kraw_family family,
 					   struct sk_buff *skb);
+bool kraw_dgram_expect(struct net *net, const struct kraw_proto *proto,
+		       enum kraw_family family, struct sk_buff *skb);
 struct sock *kraw_dgram_sender(struct net *net, const struct kraw_proto *proto,
 			       enum kraw_family family, struct sk_buff *skb,
 			       const void *saddr, const void *daddr,

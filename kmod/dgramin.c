@@ -22,10 +22,14 @@
 #include <net/sock_reuseport.h>
 #include <net/transp_v6.h>
 #include <net/xfrm.h>
+#include "ask.h"
 #include "compat.h"
 #include "member.h"
 #include "proto.h"
+#include "rawsock.h"
+#include "record.h"
 #include "stats.h"
+#include "uapi/linux/kraw.h"
 
 /* Reads the addresses and, with ports, those of a packet or its sender's. */
 static void read_key(struct kraw_bind_key *key, enum kraw_family family,
@@ -104,17 +108,29 @@ struct sock *kraw_dgram_sender(struct net *net, const struct kraw_proto *proto,
 }
 
 /* The socket's filter, which cannot cut our header off, and its queue. */
-static int queue(struct sock *sk, struct sk_buff *skb,
-		 enum skb_drop_reason *reason)
+static enum kraw_socket_result queue(struct sock *sk, struct sk_buff *skb,
+				     enum skb_drop_reason *reason)
 {
-	int err;
-
 	*reason = SKB_DROP_REASON_SOCKET_FILTER;
-	err = sk_filter_trim_cap(sk, skb, kraw_dgram_header(sk) ?: 1);
-	if (err)
-		return err;
+	if (sk_filter_trim_cap(sk, skb, kraw_dgram_header(sk) ?: 1))
+		return KRAW_SOCKET_RESULT_FILTER;
 	*reason = SKB_DROP_REASON_SOCKET_RCVBUFF;
-	return __sock_queue_rcv_skb(sk, skb);
+	switch (__sock_queue_rcv_skb(sk, skb)) {
+	case 0:
+		return KRAW_SOCKET_RESULT_COPY;
+	case -ENOMEM:
+		return KRAW_SOCKET_RESULT_FULL;
+	default:	/* what all sockets of the kind may have is used up */
+		return KRAW_SOCKET_RESULT_REFUSED;
+	}
+}
+
+static void note(const struct kraw_proto *proto, const struct sock *sk,
+		 enum kraw_socket_result result)
+{
+	if (kraw_recording())
+		kraw_record_note_dgram(proto->number, kraw_rawsock_inode(sk),
+				       result);
 }
 
 /* Consumes the packet. */
@@ -122,6 +138,7 @@ static void give(const struct kraw_proto *proto, enum kraw_family family,
 		 struct sock *sk, struct sk_buff *skb)
 {
 	enum skb_drop_reason reason = SKB_DROP_REASON_XFRM_POLICY;
+	enum kraw_socket_result result = KRAW_SOCKET_RESULT_POLICY;
 
 	if (!(family == KRAW_IPV4 ?
 	      xfrm4_policy_check(sk, XFRM_POLICY_IN, skb) :
@@ -133,11 +150,14 @@ static void give(const struct kraw_proto *proto, enum kraw_family family,
 	if (family == KRAW_IPV4)
 		kraw_dgram4_prepare(sk, skb);
 	skb_dst_drop(skb);
-	if (!queue(sk, skb, &reason)) {
+	result = queue(sk, skb, &reason);
+	if (result == KRAW_SOCKET_RESULT_COPY) {
+		note(proto, sk, result);
 		kraw_stats_inc(proto->stats, family, KRAW_STATS_A_DGRAM);
 		return;
 	}
 refuse:
+	note(proto, sk, result);
 	kraw_stats_inc(proto->stats, family, KRAW_STATS_A_DGRAM_REFUSED);
 	kfree_skb_reason(skb, reason);
 }
@@ -167,11 +187,13 @@ static bool give_all(const struct kraw_proto *proto, struct sk_buff *skb,
 		if (!is_for(bind, skb, key, at))
 			continue;
 		clone = last ? skb_clone(skb, GFP_ATOMIC) : NULL;
-		if (clone)
+		if (clone) {
 			give(proto, at->family, last, clone);
-		else if (last)
+		} else if (last) {
+			note(proto, last, KRAW_SOCKET_RESULT_REFUSED);
 			kraw_stats_inc(proto->stats, at->family,
 				       KRAW_STATS_A_DGRAM_REFUSED);
+		}
 		last = bind->sk;
 	}
 	if (last)
@@ -214,18 +236,24 @@ static bool for_many(enum kraw_family family, const struct sk_buff *skb)
 	return ipv6_addr_is_multicast(&ipv6_hdr(skb)->daddr);
 }
 
-/* Returns false if the packet is broken; whether it is may be left out in part. */
-static bool read_packet(struct net *net, const struct kraw_proto *proto,
-			enum kraw_family family, struct sk_buff *skb,
-			bool checked, struct kraw_bind_key *key,
-			struct kraw_arrival *at)
+/*
+ * Returns what is wrong with the packet, or KRAW_DGRAM_RESULT_SOCKETS; its
+ * checksum may be left out.
+ */
+static enum kraw_dgram_result read_packet(struct net *net,
+					  const struct kraw_proto *proto,
+					  enum kraw_family family,
+					  struct sk_buff *skb, bool checked,
+					  struct kraw_bind_key *key,
+					  struct kraw_arrival *at)
 {
 	const struct udphdr *hdr = NULL;
 
 	if (proto->binds->has_ports) {
-		if (!is_whole(skb) ||
-		    (checked && !is_good(proto->number, family, skb)))
-			return false;
+		if (!is_whole(skb))
+			return KRAW_DGRAM_RESULT_HEADER;
+		if (checked && !is_good(proto->number, family, skb))
+			return KRAW_DGRAM_RESULT_CHECKSUM;
 		hdr = (struct udphdr *)skb->data;
 	}
 	if (family == KRAW_IPV4)
@@ -236,7 +264,7 @@ static bool read_packet(struct net *net, const struct kraw_proto *proto,
 			 &ipv6_hdr(skb)->saddr, hdr ? hdr->dest : 0,
 			 hdr ? hdr->source : 0);
 	read_arrival(at, net, family, skb);
-	return true;
+	return KRAW_DGRAM_RESULT_SOCKETS;
 }
 
 /**
@@ -251,11 +279,14 @@ enum kraw_dgram_outcome kraw_dgram_rcv(struct net *net,
 				       enum kraw_family family,
 				       struct sk_buff *skb)
 {
+	enum kraw_dgram_result result;
 	struct kraw_bind_key key;
 	struct kraw_arrival at;
 	struct sock *sk;
 
-	if (!read_packet(net, proto, family, skb, true, &key, &at)) {
+	result = read_packet(net, proto, family, skb, true, &key, &at);
+	if (result != KRAW_DGRAM_RESULT_SOCKETS) {
+		kraw_record_dgrams(proto->number, result);
 		kraw_stats_inc(proto->stats, family, KRAW_STATS_A_DGRAM_BAD);
 		kfree_skb(skb);
 		return KRAW_DGRAM_BAD;
@@ -288,7 +319,8 @@ enum kraw_dgram_outcome kraw_dgram_explain(struct net *net,
 	struct kraw_bind_key key;
 	struct kraw_arrival at;
 
-	if (!read_packet(net, proto, family, skb, false, &key, &at))
+	if (read_packet(net, proto, family, skb, false, &key, &at) !=
+	    KRAW_DGRAM_RESULT_SOCKETS)
 		return KRAW_DGRAM_BAD;
 	if (!for_many(family, skb))
 		return kraw_binds_find(proto->binds, &key, &at) ?
@@ -298,6 +330,82 @@ enum kraw_dgram_outcome kraw_dgram_explain(struct net *net,
 		if (is_for(bind, skb, &key, &at))
 			return KRAW_DGRAM_HAD;
 	return KRAW_DGRAM_NOBODY;
+}
+
+/* The group's own program would be run twice. */
+static bool is_doubtful(const struct sock *sk)
+{
+	const struct sock_reuseport *group;
+	const struct bpf_prog *prog;
+
+	if (!sk->sk_reuseport || sk->sk_state == TCP_ESTABLISHED)
+		return false;
+	group = rcu_dereference(sk->sk_reuseport_cb);
+	prog = group ? rcu_dereference(group->prog) : NULL;
+	return prog && !bpf_prog_was_classic(prog);
+}
+
+/* Notes whom it is for; returns what is wrong with it, if that is so. */
+static enum kraw_dgram_result expect(struct net *net,
+				     const struct kraw_proto *proto,
+				     enum kraw_family family,
+				     struct sk_buff *skb)
+{
+	enum kraw_dgram_result result;
+	struct rhlist_head *list, *pos;
+	const struct kraw_bind *bind;
+	struct kraw_bind_key key;
+	struct kraw_arrival at;
+	struct sock *sk;
+
+	result = read_packet(net, proto, family, skb, true, &key, &at);
+	if (result != KRAW_DGRAM_RESULT_SOCKETS)
+		return result;
+	if (!for_many(family, skb)) {
+		sk = kraw_binds_find(proto->binds, &key, &at);
+		if (!sk)
+			return KRAW_DGRAM_RESULT_NOBODY;
+		if (is_doubtful(sk)) {
+			note(proto, sk, KRAW_SOCKET_RESULT_UNKNOWN);
+		} else {
+			sk = of_group(sk, &key, skb);
+			note(proto, sk, kraw_ask_queue(sk, skb));
+		}
+		return result;
+	}
+	result = KRAW_DGRAM_RESULT_NOBODY;
+	list = kraw_binds_all(proto->binds, key.lport);
+	rhl_for_each_entry_rcu(bind, pos, list, port) {
+		if (!is_for(bind, skb, &key, &at))
+			continue;
+		note(proto, bind->sk, kraw_ask_queue(bind->sk, skb));
+		result = KRAW_DGRAM_RESULT_SOCKETS;
+	}
+	return result;
+}
+
+/**
+ * kraw_dgram_expect - note what kraw_dgram_rcv() is going to do
+ * @net:	namespace
+ * @proto:	claimed
+ * @family:	...
+ * @skb:	data at the transport header; stays as it is
+ *
+ * Returns whether nobody will have it, and the sender is to be told.
+ */
+bool kraw_dgram_expect(struct net *net, const struct kraw_proto *proto,
+		       enum kraw_family family, struct sk_buff *skb)
+{
+	struct sk_buff *clone = skb_clone(skb, GFP_ATOMIC | __GFP_NOWARN);
+	enum kraw_dgram_result result;
+
+	if (!clone)
+		return false;
+	result = expect(net, proto, family, clone);
+	if (result != KRAW_DGRAM_RESULT_SOCKETS)
+		kraw_record_dgrams(proto->number, result);
+	consume_skb(clone);
+	return result == KRAW_DGRAM_RESULT_NOBODY;
 }
 
 /* The address that a datagram came from. */

@@ -13,7 +13,6 @@
  */
 #include "rawsock.h"
 
-#include <linux/filter.h>
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
 #include <linux/ip.h>
@@ -26,6 +25,7 @@
 #include <net/rawv6.h>
 #include <net/sock.h>
 #include <net/xfrm.h>
+#include "ask.h"
 #include "compat.h"
 #include "member.h"
 #include "one.h"
@@ -242,12 +242,6 @@ void kraw_rawsock_ask(struct net *net, enum kraw_family family,
 	}
 }
 
-/* As the kernel asks before it queues. */
-static bool full(const struct sock *sk)
-{
-	return atomic_read(&sk->sk_rmem_alloc) >= READ_ONCE(sk->sk_rcvbuf);
-}
-
 /* IPV6_CHECKSUM: whether it is asked for, and wrong. */
 static bool checksum_wrong(const struct sock *sk, const struct sk_buff *skb)
 {
@@ -256,19 +250,6 @@ static bool checksum_wrong(const struct sock *sk, const struct sk_buff *skb)
 	return csum_ipv6_magic(&ipv6_hdr(skb)->saddr, &ipv6_hdr(skb)->daddr,
 			       skb->len, inet_sk(sk)->inet_num,
 			       skb_checksum(skb, 0, skb->len, 0));
-}
-
-/* A classic BPF program reads the packet and has no other effect. */
-static enum kraw_socket_result filter(struct sock *sk, struct sk_buff *skb)
-{
-	const struct sk_filter *filter = rcu_dereference(sk->sk_filter);
-
-	if (!filter)
-		return KRAW_SOCKET_RESULT_COPY;
-	if (!bpf_prog_was_classic(filter->prog))
-		return KRAW_SOCKET_RESULT_UNKNOWN;
-	return bpf_prog_run_save_cb(filter->prog, skb) ?
-	       KRAW_SOCKET_RESULT_COPY : KRAW_SOCKET_RESULT_FILTER;
 }
 
 /* As rcv4() and rcv6(), and what the kernel's functions do behind them. */
@@ -282,11 +263,10 @@ static enum kraw_socket_result receives(enum kraw_family family,
 		return KRAW_SOCKET_RESULT_CHECKSUM;
 	if (family == KRAW_IPV4)
 		skb_push(skb, header);
-	result = filter(sk, skb);
+	result = kraw_ask_queue(sk, skb);
 	if (family == KRAW_IPV4)
 		__skb_pull(skb, header);
-	return result == KRAW_SOCKET_RESULT_COPY && full(sk) ?
-	       KRAW_SOCKET_RESULT_FULL : result;
+	return result;
 }
 
 /* What to tell of a copy. @likely: what was to be expected of it. */
@@ -417,7 +397,7 @@ static struct sock *choose(struct net *net, enum kraw_family family,
 	     (node = heavy(node, flow, best_weight, &weight));
 	     node = rcu_dereference_raw(hlist_next_rcu(node))) {
 		sk = hlist_entry(node, struct sock, sk_node);
-		if (weight < first_weight && full(sk))
+		if (weight < first_weight && kraw_ask_full(sk))
 			continue;
 		if (reuseport && !sk->sk_reuseport)
 			continue;
@@ -433,7 +413,7 @@ static struct sock *choose(struct net *net, enum kraw_family family,
 			first = sk;
 			first_weight = weight;
 		}
-		if (!full(sk)) {
+		if (!kraw_ask_full(sk)) {
 			best = sk;
 			best_weight = weight;
 		}
@@ -559,8 +539,8 @@ static void explain_one(struct sock *sk, struct kraw_rawsock *about,
 	    about->result == KRAW_SOCKET_RESULT_ICMP_FILTER ||
 	    about->result == KRAW_SOCKET_RESULT_MEMBER)
 		return;
-	about->result = full(sk) ? KRAW_SOCKET_RESULT_FULL :
-				   KRAW_SOCKET_RESULT_NOT_CHOSEN;
+	about->result = kraw_ask_full(sk) ? KRAW_SOCKET_RESULT_FULL :
+					    KRAW_SOCKET_RESULT_NOT_CHOSEN;
 }
 
 /**

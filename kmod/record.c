@@ -6,8 +6,7 @@
  * The record lies on the hook's stack, and a per-CPU pointer leads to it: what
  * happens to a packet after a hook has decided happens on that CPU, with bottom
  * halves off, before the hook returns. Only verdict all ends before anything has
- * happened: what the kernel will do then is asked for in advance, as "explain"
- * asks, and marked as expected.
+ * happened: what comes of that is expect.c's to say.
  *
  * The packet may be gone at the end, so what is told of it is written into each
  * tracer's message at the beginning.
@@ -23,9 +22,7 @@
 #include <linux/timekeeping.h>
 #include <net/genetlink.h>
 #include <net/ipv6.h>
-#include <net/protocol.h>
 #include "classifier.h"
-#include "deliver.h"
 #include "netlink.h"
 #include "proto.h"
 #include "rawsock.h"
@@ -145,25 +142,41 @@ err:
 	return NULL;
 }
 
-static int sockets_fill(struct sk_buff *msg, const struct kraw_record *record)
+static u32 named(const struct kraw_record_sockets *sockets)
 {
-	u32 i, named = min_t(u32, record->sockets, KRAW_RECORD_SOCKETS_MAX);
-	struct nlattr *nest;
+	return min_t(u32, sockets->count, KRAW_RECORD_SOCKETS_MAX);
+}
 
-	if (!record->sockets)
+static int sockets_fill(struct sk_buff *msg,
+			const struct kraw_record_sockets *sockets, int count,
+			int each)
+{
+	struct nlattr *nest;
+	u32 i;
+
+	if (!sockets->count)
 		return 0;
-	if (nla_put_u32(msg, KRAW_TRACE_A_SOCKETS, record->sockets))
+	if (nla_put_u32(msg, count, sockets->count))
 		return -EMSGSIZE;
-	for (i = 0; i < named; i++) {
-		nest = nla_nest_start(msg, KRAW_TRACE_A_SOCKET);
+	for (i = 0; i < named(sockets); i++) {
+		nest = nla_nest_start(msg, each);
 		if (!nest || nla_put_u32(msg, KRAW_TRACE_SOCKET_A_INODE,
-					 record->socket[i].inode) ||
+					 sockets->socket[i].inode) ||
 		    nla_put_u8(msg, KRAW_TRACE_SOCKET_A_RESULT,
-			       record->socket[i].result))
+			       sockets->socket[i].result))
 			return -EMSGSIZE;
 		nla_nest_end(msg, nest);
 	}
 	return 0;
+}
+
+static int dgrams_fill(struct sk_buff *msg, const struct kraw_record *record)
+{
+	if (!record->has_dgram)
+		return 0;
+	return nla_put_u8(msg, KRAW_TRACE_A_DGRAM_RESULT, record->dgram) ?:
+	       sockets_fill(msg, &record->dgrams, KRAW_TRACE_A_DGRAMS,
+			    KRAW_TRACE_A_DGRAM);
 }
 
 static int handler_fill(struct sk_buff *msg, const struct kraw_record *record)
@@ -183,7 +196,8 @@ static int handler_fill(struct sk_buff *msg, const struct kraw_record *record)
 
 static int icmp_fill(struct sk_buff *msg, const struct kraw_record *record)
 {
-	bool v4 = record->family == KRAW_IPV4;
+	bool v4 = record->family == KRAW_IPV4, port = record->icmp_port;
+	u8 type, code;
 
 	if (record->icmp == KRAW_ICMP_RESULT_NONE)
 		return 0;
@@ -191,13 +205,18 @@ static int icmp_fill(struct sk_buff *msg, const struct kraw_record *record)
 		return -EMSGSIZE;
 	if (record->icmp != KRAW_ICMP_RESULT_SENT)
 		return 0;
-	if (nla_put_u8(msg, KRAW_TRACE_A_ICMP_TYPE,
-		       v4 ? ICMP_DEST_UNREACH : ICMPV6_PARAMPROB) ||
-	    nla_put_u8(msg, KRAW_TRACE_A_ICMP_CODE,
-		       v4 ? ICMP_PROT_UNREACH : ICMPV6_UNK_NEXTHDR))
+	if (v4) {
+		type = ICMP_DEST_UNREACH;
+		code = port ? ICMP_PORT_UNREACH : ICMP_PROT_UNREACH;
+	} else {
+		type = port ? ICMPV6_DEST_UNREACH : ICMPV6_PARAMPROB;
+		code = port ? ICMPV6_PORT_UNREACH : ICMPV6_UNK_NEXTHDR;
+	}
+	if (nla_put_u8(msg, KRAW_TRACE_A_ICMP_TYPE, type) ||
+	    nla_put_u8(msg, KRAW_TRACE_A_ICMP_CODE, code))
 		return -EMSGSIZE;
-	return v4 ? 0 : nla_put_u32(msg, KRAW_TRACE_A_ICMP_POINTER,
-				    record->icmp_pointer);
+	return v4 || port ? 0 : nla_put_u32(msg, KRAW_TRACE_A_ICMP_POINTER,
+					    record->icmp_pointer);
 }
 
 static int message_end(const struct kraw_record *record, int i)
@@ -206,13 +225,15 @@ static int message_end(const struct kraw_record *record, int i)
 	struct sk_buff *msg = record->copy[i].msg;
 	int room;
 
-	room = ROOM_END + ROOM_SOCKET * min_t(u32, record->sockets,
-					      KRAW_RECORD_SOCKETS_MAX);
+	room = ROOM_END + ROOM_SOCKET * (named(&record->sockets) +
+					 named(&record->dgrams));
 	if (skb_tailroom(msg) < room &&
 	    pskb_expand_head(msg, 0, room - skb_tailroom(msg), GFP_RECORD))
 		return -ENOMEM;
 	if ((record->expected && nla_put_flag(msg, KRAW_TRACE_A_EXPECTED)) ||
-	    sockets_fill(msg, record) || handler_fill(msg, record) ||
+	    sockets_fill(msg, &record->sockets, KRAW_TRACE_A_SOCKETS,
+			 KRAW_TRACE_A_SOCKET) ||
+	    handler_fill(msg, record) || dgrams_fill(msg, record) ||
 	    icmp_fill(msg, record) ||
 	    nla_put_u64_64bit(msg, KRAW_TRACE_A_SEQ, record->copy[i].seq,
 			      KRAW_TRACE_A_PAD) ||
@@ -254,70 +275,6 @@ static u8 icmp_sent(enum kraw_family family, const struct sk_buff *skb)
 						  KRAW_ICMP_RESULT_SENT;
 }
 
-static void expect_socket(void *data, const struct kraw_rawsock *socket)
-{
-	if (socket->matched)
-		kraw_record_note_socket(socket->inode, socket->result);
-}
-
-static const void *handler_of(u8 number, enum kraw_family family)
-{
-	const struct inet6_protocol *p6;
-	const struct net_protocol *p4;
-
-	if (family == KRAW_IPV4) {
-		p4 = rcu_dereference(inet_protos[number]);
-		return p4 ? p4->handler : NULL;
-	}
-	p6 = rcu_dereference(inet6_protos[number]);
-	return p6 ? p6->handler : NULL;
-}
-
-static bool is_final6(u8 number)
-{
-	const struct inet6_protocol *p = rcu_dereference(inet6_protos[number]);
-
-	return p && p->flags & INET6_PROTO_FINAL;
-}
-
-static void expect_handler(struct kraw_record *record, struct sk_buff *skb)
-{
-	u8 number = record->about.number, result = KRAW_SOCKET_RESULT_COPY;
-	const void *handler = handler_of(number, record->family);
-
-	if (record->family == KRAW_IPV6 && is_final6(number) &&
-	    kraw_deliver_final6(record->about.net, skb, number))
-		result = KRAW_SOCKET_RESULT_MEMBER;
-	if (handler)
-		kraw_record_note_handler(handler, result);
-}
-
-/* What the kernel will do: for what kraw does itself notes come later. */
-static void expect(struct kraw_record *record, struct sk_buff *skb)
-{
-	const struct kraw_rawsock_asked asked = { .seen = expect_socket };
-	const struct kraw_proto *proto = record->about.proto;
-	u8 number = record->about.number, unreach = proto->unreach;
-	int offset = skb_transport_offset(skb);
-	bool claimed, handled;
-
-	if (!pskb_may_pull(skb, offset))
-		return;
-	record->expected = true;
-	claimed = kraw_proto_slots(proto) & BIT(record->family);
-	handled = kraw_slot_handled(number, record->family, claimed);
-	__skb_pull(skb, offset);
-	kraw_rawsock_explain(record->about.net, record->family, skb, number,
-			     &asked);
-	if (handled)
-		expect_handler(record, skb);
-	__skb_push(skb, offset);
-	if (handled ? claimed && kraw_unreach_wanted(unreach, true) :
-		      !record->sockets && kraw_unreach_wanted(unreach, false))
-		kraw_record_note_icmp(record->family, skb,
-				      KRAW_ICMP_RESULT_SENT);
-}
-
 static bool tracepoints(void)
 {
 	return trace_kraw_input_enabled() || trace_kraw_deliver_enabled() ||
@@ -344,7 +301,9 @@ void kraw_record_begin(struct kraw_record *record,
 	record->expected = false;
 	record->icmp = KRAW_ICMP_RESULT_NONE;
 	record->handler = NULL;
-	record->sockets = 0;
+	record->has_dgram = false;
+	record->sockets.count = 0;
+	record->dgrams.count = 0;
 	record->copies = 0;
 	choose(record, packet);
 	if (!record->copies && !tracepoints()) {
@@ -356,8 +315,6 @@ void kraw_record_begin(struct kraw_record *record,
 		trace_kraw_input(record, packet);
 	else
 		trace_kraw_output(record, packet);
-	if (about->verdict == KRAW_VERDICT_ALL)
-		expect(record, (struct sk_buff *)packet->skb);
 }
 
 /* Ends a record and sends it. */
@@ -377,6 +334,22 @@ void kraw_record_end(struct kraw_record *record)
 	}
 }
 
+/* That of the packet which this CPU is at, NULL: nobody wants to know of it. */
+struct kraw_record *kraw_record_current(void)
+{
+	return this_cpu_read(current_record);
+}
+
+static void add(struct kraw_record_sockets *to, u32 inode, u8 result)
+{
+	u32 i = to->count++;
+
+	if (i >= KRAW_RECORD_SOCKETS_MAX)
+		return;
+	to->socket[i].inode = inode;
+	to->socket[i].result = result;
+}
+
 /**
  * kraw_record_note_socket - note that a raw socket matches
  * @inode:	names it
@@ -385,16 +358,53 @@ void kraw_record_end(struct kraw_record *record)
 void kraw_record_note_socket(u32 inode, u8 result)
 {
 	struct kraw_record *record = this_cpu_read(current_record);
-	u32 i;
 
 	if (!record)
 		return;
 	trace_kraw_deliver(record, KRAW_RECORD_TO_SOCKET, inode, NULL, result);
-	i = record->sockets++;
-	if (i >= KRAW_RECORD_SOCKETS_MAX)
+	add(&record->sockets, inode, result);
+}
+
+/*
+ * The record, if it is of this protocol: that of a packet from which IPsec has
+ * taken another one is not that one's.
+ */
+static struct kraw_record *record_of(u8 number)
+{
+	struct kraw_record *record = this_cpu_read(current_record);
+
+	return record && record->about.number == number ? record : NULL;
+}
+
+/**
+ * kraw_record_note_dgram - note that the packet is for a datagram socket
+ * @number:	the protocol
+ * @inode:	names the socket
+ * @result:	what became of it there, enum kraw_socket_result
+ */
+void kraw_record_note_dgram(u8 number, u32 inode, u8 result)
+{
+	struct kraw_record *record = record_of(number);
+
+	if (!record)
 		return;
-	record->socket[i].inode = inode;
-	record->socket[i].result = result;
+	trace_kraw_deliver(record, KRAW_RECORD_TO_DGRAM, inode, NULL, result);
+	record->has_dgram = true;
+	record->dgram = KRAW_DGRAM_RESULT_SOCKETS;
+	add(&record->dgrams, inode, result);
+}
+
+/* As kraw_record_dgrams(). */
+void kraw_record_note_dgrams(u8 number, u8 result)
+{
+	struct kraw_record *record = record_of(number);
+
+	if (!record)
+		return;
+	trace_kraw_deliver(record, KRAW_RECORD_TO_DGRAM, 0, NULL,
+			   result | KRAW_TRACE_DGRAM);
+	record->has_dgram = true;
+	record->dgram = result;
 }
 
 /* As kraw_record_handler(). */
@@ -411,7 +421,7 @@ void kraw_record_note_handler(const void *handler, u8 result)
 
 /* As kraw_record_icmp(). */
 void kraw_record_note_icmp(enum kraw_family family, const struct sk_buff *skb,
-			   u8 result)
+			   u8 result, bool port)
 {
 	struct kraw_record *record = this_cpu_read(current_record);
 
@@ -421,6 +431,7 @@ void kraw_record_note_icmp(enum kraw_family family, const struct sk_buff *skb,
 		result = icmp_sent(family, skb);
 	trace_kraw_deliver(record, KRAW_RECORD_TO_ICMP, 0, NULL, result);
 	record->icmp = result;
+	record->icmp_port = port;
 	if (family == KRAW_IPV6)
 		record->icmp_pointer = IP6CB(skb)->nhoff;
 }

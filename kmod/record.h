@@ -13,13 +13,14 @@
 #include "tracer.h"
 #include "uapi/linux/kraw.h"
 
-#define KRAW_RECORD_SOCKETS_MAX	32	/* sockets that are named */
+#define KRAW_RECORD_SOCKETS_MAX	32	/* sockets that are named, of each kind */
 
 /* Who gets something, for tracepoints. */
 enum kraw_record_to {
 	KRAW_RECORD_TO_SOCKET,	/* a raw socket, the packet */
 	KRAW_RECORD_TO_HANDLER,	/* the kernel's handler, the packet */
 	KRAW_RECORD_TO_ICMP,	/* the sender, an ICMP error */
+	KRAW_RECORD_TO_DGRAM,	/* a datagram socket of a claim, the packet */
 };
 
 struct kraw_packet;
@@ -53,6 +54,19 @@ struct kraw_record_about {
 };
 
 /**
+ * struct kraw_record_sockets - sockets of one kind that a packet is for
+ * @count:	how many; the first ones are in @socket
+ * @socket:	a socket and its enum kraw_socket_result
+ */
+struct kraw_record_sockets {
+	u32 count;
+	struct {
+		u32 inode;
+		u8 result;
+	} socket[KRAW_RECORD_SOCKETS_MAX];
+};
+
+/**
  * struct kraw_record - one packet, while it is being delivered
  * @about:	...
  * @outer:	the packet whose delivery has led to this one's, NULL: none
@@ -60,12 +74,15 @@ struct kraw_record_about {
  * @family:	enum kraw_family
  * @expected:	what is noted now is what the kernel will do
  * @icmp:	enum kraw_icmp_result
+ * @icmp_port:	it is port unreachable
  * @icmp_pointer: of an ICMPv6 error
  * @handler_result: enum kraw_socket_result
  * @handler:	function of the kernel's handler, NULL: none
- * @sockets:	raw sockets that matched; the first ones are in @socket
+ * @has_dgram:	a claim's handler has looked for datagram sockets
+ * @dgram:	enum kraw_dgram_result
+ * @sockets:	raw sockets that matched
+ * @dgrams:	datagram sockets that it was for
  * @copies:	tracers in @copy
- * @socket:	a raw socket and its enum kraw_socket_result
  * @copy:	a tracer and its message, NULL: no memory; its nest and number
  */
 struct kraw_record {
@@ -75,15 +92,15 @@ struct kraw_record {
 	u8 family;
 	bool expected;
 	u8 icmp;
+	bool icmp_port;
 	u8 handler_result;
+	bool has_dgram;
+	u8 dgram;
 	u8 copies;
 	u32 icmp_pointer;
 	const void *handler;
-	u32 sockets;
-	struct {
-		u32 inode;
-		u8 result;
-	} socket[KRAW_RECORD_SOCKETS_MAX];
+	struct kraw_record_sockets sockets;
+	struct kraw_record_sockets dgrams;
 	struct {
 		struct kraw_tracer *tracer;
 		struct sk_buff *msg;
@@ -101,12 +118,15 @@ void kraw_record_begin(struct kraw_record *record,
 		       const struct kraw_record_about *about,
 		       const struct kraw_packet *packet);
 void kraw_record_end(struct kraw_record *record);
+struct kraw_record *kraw_record_current(void);
 
 /* Of no use but behind kraw_recording(). */
 void kraw_record_note_socket(u32 inode, u8 result);
 void kraw_record_note_handler(const void *handler, u8 result);
 void kraw_record_note_icmp(enum kraw_family family, const struct sk_buff *skb,
-			   u8 result);
+			   u8 result, bool port);
+void kraw_record_note_dgram(u8 number, u32 inode, u8 result);
+void kraw_record_note_dgrams(u8 number, u8 result);
 
 /**
  * kraw_record_handler - note that a kernel handler is given the packet, or not
@@ -124,13 +144,25 @@ static __always_inline void kraw_record_handler(const void *handler, u8 result)
  * @family:	of the packet
  * @skb:	...
  * @result:	KRAW_ICMP_RESULT_SENT or _NEVER
+ * @port:	of a port, not of the protocol
  */
 static __always_inline void kraw_record_icmp(enum kraw_family family,
 					     const struct sk_buff *skb,
-					     u8 result)
+					     u8 result, bool port)
 {
 	if (kraw_recording())
-		kraw_record_note_icmp(family, skb, result);
+		kraw_record_note_icmp(family, skb, result, port);
+}
+
+/**
+ * kraw_record_dgrams - note what a claim's handler has found
+ * @number:	the protocol
+ * @result:	enum kraw_dgram_result; implied if it is for sockets
+ */
+static __always_inline void kraw_record_dgrams(u8 number, u8 result)
+{
+	if (kraw_recording())
+		kraw_record_note_dgrams(number, result);
 }
 
 int kraw_record_on(void);

@@ -52,6 +52,7 @@ static inline const char *kraw_trace_dev(const struct sk_buff *skb)
 }
 
 #define KRAW_TRACE_ICMP	0x80	/* with an enum kraw_icmp_result as result */
+#define KRAW_TRACE_DGRAM 0x40	/* with an enum kraw_dgram_result as result */
 
 #endif /* _KRAW_TRACE_HELPERS */
 
@@ -139,9 +140,10 @@ DEFINE_EVENT_FN(kraw_packet, kraw_output,
  * kraw_deliver - who gets a packet of kraw_input, or does not
  * @record:	the packet. With verdict all, expected: the kernel delivers it later
  * @to:		enum kraw_record_to
- * @inode:	names the raw socket
+ * @inode:	names the socket; 0: no datagram socket has it
  * @handler:	the kernel's handler
- * @result:	enum kraw_socket_result; to the sender: enum kraw_icmp_result
+ * @result:	enum kraw_socket_result; to the sender: enum kraw_icmp_result; to no
+ *		datagram socket: enum kraw_dgram_result and KRAW_TRACE_DGRAM
  */
 TRACE_EVENT_FN(kraw_deliver,
 	TP_PROTO(const struct kraw_record *record, u8 to, u32 inode,
@@ -180,7 +182,8 @@ TRACE_EVENT_FN(kraw_deliver,
 		  __print_symbolic(__entry->to,
 				   { KRAW_RECORD_TO_SOCKET, "socket" },
 				   { KRAW_RECORD_TO_HANDLER, "handler" },
-				   { KRAW_RECORD_TO_ICMP, "icmp" }),
+				   { KRAW_RECORD_TO_ICMP, "icmp" },
+				   { KRAW_RECORD_TO_DGRAM, "dgram" }),
 		  __entry->inode,
 		  __print_symbolic(__entry->result,
 				   { KRAW_SOCKET_RESULT_COPY, "copy" },
@@ -192,6 +195,10 @@ TRACE_EVENT_FN(kraw_deliver,
 				   { KRAW_SOCKET_RESULT_UNKNOWN, "unknown" },
 				   { KRAW_SOCKET_RESULT_POLICY, "policy" },
 				   { KRAW_SOCKET_RESULT_REFUSED, "refused" },
+				   { KRAW_TRACE_DGRAM | KRAW_DGRAM_RESULT_NOBODY, "nobody" },
+				   { KRAW_TRACE_DGRAM | KRAW_DGRAM_RESULT_POLICY, "policy" },
+				   { KRAW_TRACE_DGRAM | KRAW_DGRAM_RESULT_HEADER, "header" },
+				   { KRAW_TRACE_DGRAM | KRAW_DGRAM_RESULT_CHECKSUM, "checksum" },
 				   { KRAW_TRACE_ICMP | KRAW_ICMP_RESULT_SENT, "sent" },
 				   { KRAW_TRACE_ICMP | KRAW_ICMP_RESULT_NEVER, "never" },
 				   { KRAW_TRACE_ICMP | KRAW_ICMP_RESULT_SILENT, "silent" }),

@@ -79,7 +79,7 @@ void kraw_unreach_answer(const struct kraw_proto *proto,
 	struct net *net = dev_net(skb->dev);
 	struct kraw_icmp_seen before;
 
-	kraw_record_icmp(family, skb, KRAW_ICMP_RESULT_SENT);
+	kraw_record_icmp(family, skb, KRAW_ICMP_RESULT_SENT, false);
 	kraw_unreach_look(net, family, &before);
 	if (family == KRAW_IPV4)
 		icmp_send(skb, ICMP_DEST_UNREACH, ICMP_PROT_UNREACH, 0);
@@ -105,9 +105,11 @@ void kraw_unreach_port(const struct kraw_proto *proto,
 	struct kraw_icmp_seen before;
 
 	if (proto->unreach == KRAW_UNREACH_NEVER) {
+		kraw_record_icmp(family, skb, KRAW_ICMP_RESULT_NEVER, true);
 		kraw_stats_inc(proto->stats, family, KRAW_STATS_A_UNREACH_NEVER);
 		return;
 	}
+	kraw_record_icmp(family, skb, KRAW_ICMP_RESULT_SENT, true);
 	kraw_unreach_look(net, family, &before);
 	if (family == KRAW_IPV4)
 		icmp_send(skb, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0);
@@ -150,7 +152,7 @@ bool kraw_unreach_drop(const struct kraw_proto *proto,
 	if (answer)
 		kraw_unreach_answer(proto, family, skb);
 	else
-		kraw_record_icmp(family, skb, KRAW_ICMP_RESULT_NEVER);
+		kraw_record_icmp(family, skb, KRAW_ICMP_RESULT_NEVER, false);
 	if (!answer && proto)
 		kraw_stats_inc(proto->stats, family, KRAW_STATS_A_UNREACH_NEVER);
 	kfree_skb_reason(skb, SKB_DROP_REASON_IP_NOPROTO);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 static bool has(const struct record *record, unsigned int attr)
@@ -160,17 +161,16 @@ static json_t *record_matching(const void *object)
 {
 	const struct record *record = object;
 
-	return json_integer(record->sockets);
+	return json_integer(record->raw.matching);
 }
 
-static json_t *record_sockets(const void *object)
+static json_t *receivers_json(const struct receivers *receivers)
 {
-	const struct record *record = object;
 	json_t *list = json_array();
 	size_t i;
 
-	for (i = 0; i < record->receivers; i++) {
-		const struct receiver *receiver = &record->receiver[i];
+	for (i = 0; i < receivers->count; i++) {
+		const struct receiver *receiver = &receivers->list[i];
 		json_t *json = json_object();
 
 		json_object_set_new(json, "inode",
@@ -183,6 +183,31 @@ static json_t *record_sockets(const void *object)
 		json_array_append_new(list, json);
 	}
 	return list;
+}
+
+static json_t *record_sockets(const void *object)
+{
+	const struct record *record = object;
+
+	return receivers_json(&record->raw);
+}
+
+/* null: no handler of a claim's was asked */
+static json_t *record_dgram(const void *object)
+{
+	const struct record *record = object;
+	json_t *dgram;
+
+	if (!has(record, KRAW_TRACE_A_DGRAM_RESULT))
+		return json_null();
+	dgram = json_object();
+	json_object_set_new(dgram, "result",
+			    json_string(name_of(&dgram_result_names,
+						record->dgram_result)));
+	json_object_set_new(dgram, "matching",
+			    json_integer(record->dgram.matching));
+	json_object_set_new(dgram, "sockets", receivers_json(&record->dgram));
+	return dgram;
 }
 
 static json_t *record_handler(const void *object)
@@ -271,8 +296,7 @@ static void write_icmp(FILE *file, const struct record *record)
 	switch (record->icmp_result) {
 	case KRAW_ICMP_RESULT_SENT:
 		fprintf(file, "; %s %u/%u",
-			has(record, KRAW_TRACE_A_ICMP_POINTER) ? "ICMPv6" :
-								 "ICMP",
+			record->family == AF_INET6 ? "ICMPv6" : "ICMP",
 			record->icmp_type, record->icmp_code);
 		break;
 	case KRAW_ICMP_RESULT_NEVER:
@@ -284,27 +308,57 @@ static void write_icmp(FILE *file, const struct record *record)
 	}
 }
 
-static void write_receivers(FILE *file, const struct record *record)
+static void write_sockets(FILE *file, const struct receivers *receivers,
+			  const char *kind)
 {
 	size_t i;
 
-	for (i = 0; i < record->receivers; i++) {
-		fputs("; ", file);
-		write_owner(file, record->receiver[i].inode,
-			    record->receiver[i].owners);
+	for (i = 0; i < receivers->count; i++) {
+		fprintf(file, "; %s", kind);
+		write_owner(file, receivers->list[i].inode,
+			    receivers->list[i].owners);
 		fprintf(file, " %s",
 			name_of(&socket_result_names,
-				record->receiver[i].result));
+				receivers->list[i].result));
 	}
-	if (record->sockets > record->receivers)
-		fprintf(file, "; %zu more sockets",
-			record->sockets - record->receivers);
+	if (receivers->matching > receivers->count)
+		fprintf(file, "; %zu more %ssockets",
+			receivers->matching - receivers->count, kind);
+}
+
+/* What a claim's handler, that has just been named, made of it. */
+static void write_dgram(FILE *file, const struct record *record)
+{
+	switch (record->dgram_result) {
+	case KRAW_DGRAM_RESULT_SOCKETS:
+		write_sockets(file, &record->dgram, "dgram ");
+		break;
+	case KRAW_DGRAM_RESULT_NOBODY:
+		fputs("; no dgram socket", file);
+		break;
+	case KRAW_DGRAM_RESULT_POLICY:
+		fputs("; no dgram socket, and IPsec policy", file);
+		break;
+	case KRAW_DGRAM_RESULT_HEADER:
+		fputs("; header cut off or of a wrong length", file);
+		break;
+	case KRAW_DGRAM_RESULT_CHECKSUM:
+		fputs("; wrong checksum", file);
+		break;
+	}
+}
+
+static void write_receivers(FILE *file, const struct record *record)
+{
+	write_sockets(file, &record->raw, "");
 	if (record->handler)
 		fprintf(file, "; handler %s%s%s%s %s", record->handler,
 			record->module ? " [" : "",
 			record->module ? record->module : "",
 			record->module ? "]" : "",
 			name_of(&socket_result_names, record->handler_result));
+	if (has(record, KRAW_TRACE_A_DGRAM_RESULT))
+		write_dgram(file, record);
 }
 
 /* Who got it and who not, and why. */
@@ -363,6 +417,7 @@ const struct field record_fields[] = {
 	{ "matching", NULL, NULL, record_matching },
 	{ "sockets", NULL, NULL, record_sockets },
 	{ "handler", NULL, NULL, record_handler },
+	{ "dgram", NULL, NULL, record_dgram },
 	{ "icmp", NULL, NULL, record_icmp },
 	{ "icmp_result", NULL, NULL, record_icmp_result },
 	{ "data", NULL, NULL, record_data },

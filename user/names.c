@@ -97,6 +97,17 @@ const struct names socket_result_names = {
 	},
 };
 
+const struct names dgram_result_names = {
+	"result",
+	{
+		{ "sockets", KRAW_DGRAM_RESULT_SOCKETS },
+		{ "nobody", KRAW_DGRAM_RESULT_NOBODY },
+		{ "policy", KRAW_DGRAM_RESULT_POLICY },
+		{ "header", KRAW_DGRAM_RESULT_HEADER },
+		{ "checksum", KRAW_DGRAM_RESULT_CHECKSUM },
+	},
+};
+
 const struct names icmp_result_names = {
 	"result",
 	{

@@ -5,7 +5,7 @@
 #include "config.h"
 #include "sockets.h"
 
-/* A raw socket that matched a packet. */
+/* A raw socket that matched a packet, or a datagram socket that it is for. */
 struct receiver {
 	uint32_t inode; /* 0: closed meanwhile */
 	uint8_t result; /* enum kraw_socket_result */
@@ -13,6 +13,13 @@ struct receiver {
 };
 
 #define RECEIVERS_MAX 64 /* the kernel names fewer */
+
+/* Those of one kind. */
+struct receivers {
+	uint32_t matching; /* the named ones, and others */
+	struct receiver list[RECEIVERS_MAX];
+	size_t count;
+};
 
 /* What became of a packet. */
 struct record {
@@ -29,9 +36,8 @@ struct record {
 	uint32_t handle, pref;
 	uint32_t sender, uid;
 	const struct owners *sender_owners; /* NULL: not found */
-	uint32_t sockets;
-	struct receiver receiver[RECEIVERS_MAX];
-	size_t receivers;
+	struct receivers raw, dgram;
+	uint8_t dgram_result;
 	char *handler; /* to be freed, as is ... */
 	char *module;
 	uint8_t handler_result;

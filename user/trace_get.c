@@ -19,14 +19,14 @@ static void get_address(const struct nlattr *attr, struct record *record,
 	memcpy(address, mnl_attr_get_payload(attr), len);
 }
 
-static void get_receiver(const struct nlattr *nest, struct record *record)
+static void get_receiver(const struct nlattr *nest, struct receivers *to)
 {
 	const struct nlattr *attrs[KRAW_TRACE_SOCKET_A_MAX + 1];
 	struct receiver *receiver;
 
-	if (record->receivers == RECEIVERS_MAX)
+	if (to->count == RECEIVERS_MAX)
 		return;
-	receiver = &record->receiver[record->receivers++];
+	receiver = &to->list[to->count++];
 	nl_nest(nest, attrs, KRAW_TRACE_SOCKET_A_MAX);
 	get_u32(attrs[KRAW_TRACE_SOCKET_A_INODE], &receiver->inode);
 	get_u8(attrs[KRAW_TRACE_SOCKET_A_RESULT], &receiver->result);
@@ -55,7 +55,9 @@ static void get_outcome(const struct nlattr *const *attrs,
 	get_u32(attrs[KRAW_TRACE_A_PREF], &record->pref);
 	get_u32(attrs[KRAW_TRACE_A_SENDER], &record->sender);
 	get_u32(attrs[KRAW_TRACE_A_UID], &record->uid);
-	get_u32(attrs[KRAW_TRACE_A_SOCKETS], &record->sockets);
+	get_u32(attrs[KRAW_TRACE_A_SOCKETS], &record->raw.matching);
+	get_u32(attrs[KRAW_TRACE_A_DGRAMS], &record->dgram.matching);
+	get_u8(attrs[KRAW_TRACE_A_DGRAM_RESULT], &record->dgram_result);
 	record->handler = get_text(attrs[KRAW_TRACE_A_HANDLER]);
 	record->module = get_text(attrs[KRAW_TRACE_A_MODULE]);
 	get_u8(attrs[KRAW_TRACE_A_HANDLER_RESULT], &record->handler_result);
@@ -88,9 +90,12 @@ int record_get(const struct nlmsghdr *nlh, struct record *record)
 	get_packet(nest, record);
 	get_outcome(nest, record);
 	/* The table holds one of each kind. */
-	mnl_attr_for_each_nested(attr, attrs[KRAW_A_TRACE])
+	mnl_attr_for_each_nested(attr, attrs[KRAW_A_TRACE]) {
 		if (mnl_attr_get_type(attr) == KRAW_TRACE_A_SOCKET)
-			get_receiver(attr, record);
+			get_receiver(attr, &record->raw);
+		if (mnl_attr_get_type(attr) == KRAW_TRACE_A_DGRAM)
+			get_receiver(attr, &record->dgram);
+	}
 	if (attrs[KRAW_A_DATA]) {
 		record->data = mnl_attr_get_payload(attrs[KRAW_A_DATA]);
 		record->data_len = mnl_attr_get_payload_len(attrs[KRAW_A_DATA]);
@@ -104,28 +109,54 @@ void record_clear(struct record *record)
 	free(record->module);
 }
 
-/* What is known of the raw sockets, and since when. */
+/*
+ * What is known of sockets, and since when. The raw sockets are all looked for at
+ * once; nobody lists the datagram sockets, they are known when they receive.
+ */
 static struct {
-	struct raw_sockets sockets;
-	bool valid;
-	bool useless; /* it cannot be known, which was told */
-	uint64_t next; /* when to look again, monotonic nanoseconds */
+	struct raw_sockets raw;
+	bool valid; /* @raw is filled in */
+	bool useless; /* it cannot be, which was told */
+	struct owners **dgram;
+	size_t dgrams;
+	unsigned int looks;
+	uint64_t first; /* of these, monotonic nanoseconds */
+	uint64_t spent; /* on looking, nanoseconds */
 } known;
+
+static void forget_raw(void)
+{
+	if (known.valid)
+		raw_sockets_clear(&known.raw);
+	known.valid = false;
+}
+
+static void forget_dgram(size_t i)
+{
+	owners_clear(known.dgram[i]);
+	free(known.dgram[i]);
+	known.dgram[i] = known.dgram[--known.dgrams];
+}
 
 void record_owners_forget(void)
 {
-	if (known.valid)
-		raw_sockets_clear(&known.sockets);
-	known.valid = false;
+	forget_raw();
+	while (known.dgrams)
+		forget_dgram(known.dgrams - 1);
+	free(known.dgram);
+	known.dgram = NULL;
 }
 
 static const struct owners *find(uint32_t inode)
 {
 	size_t i;
 
-	for (i = 0; known.valid && i < known.sockets.count; i++)
-		if (known.sockets.entry[i].owners.inode == inode)
-			return &known.sockets.entry[i].owners;
+	for (i = 0; known.valid && i < known.raw.count; i++)
+		if (known.raw.entry[i].owners.inode == inode)
+			return &known.raw.entry[i].owners;
+	for (i = 0; i < known.dgrams; i++)
+		if (known.dgram[i]->inode == inode)
+			return known.dgram[i];
 	return NULL;
 }
 
@@ -137,47 +168,113 @@ static uint64_t now(void)
 	return time.tv_sec * 1000000000ULL + time.tv_nsec;
 }
 
-static void find_owners(struct raw_sockets *sockets)
+static void add_dgram(uint32_t inode)
 {
-	struct owners **list;
-	size_t i;
+	struct owners *owners;
 
-	if (!sockets->count)
+	if (!inode || find(inode))
 		return;
-	list = xalloc(sockets->count * sizeof(*list));
-	for (i = 0; i < sockets->count; i++)
-		list[i] = &sockets->entry[i].owners;
-	owners_find(list, sockets->count);
+	owners = xalloc(sizeof(*owners));
+	memset(owners, 0, sizeof(*owners));
+	owners->inode = inode;
+	known.dgram = xrealloc(known.dgram,
+			       (known.dgrams + 1) * sizeof(*known.dgram));
+	known.dgram[known.dgrams++] = owners;
+}
+
+/* All of them again: a socket may have gone to somebody else. */
+static void find_owners(void)
+{
+	size_t i, count = known.valid ? known.raw.count : 0;
+	struct owners **list;
+
+	if (!count && !known.dgrams)
+		return;
+	list = xalloc((count + known.dgrams) * sizeof(*list));
+	for (i = 0; i < count; i++)
+		list[i] = &known.raw.entry[i].owners;
+	for (i = 0; i < known.dgrams; i++)
+		list[count + i] = known.dgram[i];
+	owners_find(list, count + known.dgrams);
 	free(list);
 }
 
-/* To look is to walk through all processes: no more than a tenth of the time. */
-static void look_again(void)
+static void renew_dgrams(const struct receivers *dgram)
+{
+	size_t i;
+
+	/* Those that nobody had are closed, or were never to be seen. */
+	for (i = known.dgrams; i-- > 0;) {
+		uint32_t inode = known.dgram[i]->inode;
+		bool was_held = known.dgram[i]->count;
+
+		forget_dgram(i);
+		if (was_held)
+			add_dgram(inode);
+	}
+	for (i = 0; i < dgram->count; i++)
+		add_dgram(dgram->list[i].inode);
+}
+
+/*
+ * To look is to walk through all processes: no more than a tenth of the time, but
+ * for the first looks, when every socket is new.
+ */
+#define FIRST_LOOKS 32
+
+static bool may_look(uint64_t begin)
+{
+	if (!known.first)
+		known.first = begin;
+	return known.looks < FIRST_LOOKS ||
+	       known.spent <= (begin - known.first) / 10;
+}
+
+static void look_again(const struct record *record)
 {
 	uint64_t begin = now();
 
-	if (known.useless || begin < known.next)
+	if (!may_look(begin))
 		return;
-	record_owners_forget();
-	known.useless = raw_sockets_get(&known.sockets, -1);
-	find_owners(&known.sockets);
-	known.valid = true;
-	known.next = begin + 10 * (now() - begin);
+	forget_raw();
+	if (!known.useless)
+		known.useless = raw_sockets_get(&known.raw, -1);
+	known.valid = !known.useless;
+	renew_dgrams(&record->dgram);
+	find_owners();
+	known.spent += now() - begin;
+	known.looks++;
+}
+
+static bool is_missing(uint32_t inode)
+{
+	return inode && !find(inode);
+}
+
+static bool any_missing(const struct receivers *receivers)
+{
+	size_t i;
+
+	for (i = 0; i < receivers->count; i++)
+		if (is_missing(receivers->list[i].inode))
+			return true;
+	return false;
+}
+
+static void set_owners(struct receivers *receivers)
+{
+	size_t i;
+
+	for (i = 0; i < receivers->count; i++)
+		receivers->list[i].owners = find(receivers->list[i].inode);
 }
 
 void record_owners(struct record *record)
 {
-	bool missing = record->sender && !find(record->sender);
-	struct receiver *receiver;
-	size_t i;
-
-	for (i = 0; i < record->receivers; i++)
-		missing |= !find(record->receiver[i].inode);
-	if (missing)
-		look_again();
+	if (is_missing(record->sender) || any_missing(&record->raw) ||
+	    any_missing(&record->dgram))
+		look_again(record);
 	record->sender_owners = find(record->sender);
-	for (i = 0; i < record->receivers; i++) {
-		receiver = &record->receiver[i];
-		receiver->owners = find(receiver->inode);
-	}
+	set_owners(&record->raw);
+	set_owners(&record->dgram);
 }

@@ -122,11 +122,11 @@ def who_gets_it(family):
                if one.get("to") == "handler"), "the handler's name",
            events.seen)
     both = [("socket", "deaf", "filter"), ("socket", "reader", "copy")]
-    handler = ("handler", None, "copy")
+    handler = [("dgram", None, "nobody"), ("handler", None, "copy")]
     tap.is_([sorted(one, key=str) for one in seen],
-            [[(*one, "0") for one in both], [(*handler, "0")],
+            [[(*one, "0") for one in both], [(*one, "0") for one in handler],
              [("icmp", None, "sent", "0")],
-             [(*one, "1") for one in [handler] + both]],
+             [(*one, "1") for one in handler + both]],
             "raw, kernel, reject, all")
 
 

@@ -134,7 +134,7 @@ def nobody_and_unreach(family):
     """The ICMP error, kraw's own and the one that the kernel will send."""
     sent, never = ("sent", *UNREACH[family]), ("never", None, None, None)
     lines = (("deliver all unreach auto", sent, True),
-             ("deliver all unreach never", never, True),
+             ("deliver all unreach never", never, False),	# kraw ends it
              ("deliver raw unreach auto", sent, False),
              ("deliver raw unreach never", never, False),
              ("deliver kernel", sent, False))

@@ -8,7 +8,6 @@ its reader goes away, when the disk is full, when the module goes.
 import json
 import os
 import re
-import select
 import signal
 import socket
 import struct
@@ -17,6 +16,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from krawtest import clock, packet, sock, tap, tool
+from krawtest.live import Trace
 from krawtest.manage import managed
 from krawtest.netns import Lab
 from krawtest.who import marker, token
@@ -43,47 +43,6 @@ def send(family, count=1, body=b"", **more):
         senders[family].send(data)
     flush()
     return packets
-
-
-class Trace:
-    """A running `kraw trace`, which listens when this returns."""
-    def __init__(self, *words, options=(), stdout=subprocess.PIPE, **how):
-        self.process = subprocess.Popen(
-            [tool.KRAW, "-n", "right", *options, "trace", *words],
-            stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
-            **how)
-        def listens():
-            """It has subscribed: it sleeps in poll, with its signal file."""
-            if self.process.poll() is not None:
-                return True
-            folder = "/proc/%d/fd" % self.process.pid
-            try:
-                links = [os.readlink(os.path.join(folder, one))
-                         for one in os.listdir(folder)]
-            except OSError:
-                return False
-            return "anon_inode:[signalfd]" in links
-        if not clock.wait_until(listens):
-            raise TimeoutError("kraw trace does not begin")
-
-    def lines(self, count):
-        """So many lines of standard output, or as many as came in time."""
-        text, until = b"", clock.deadline()
-        while text.count(b"\n") < count and \
-                select.select([self.process.stdout], [], [],
-                              clock.left(until))[0]:
-            data = os.read(self.process.stdout.fileno(), 1 << 16)
-            if not data:
-                break
-            text += data
-        return text.decode().splitlines()
-
-    def end(self, how=signal.SIGINT):
-        """(status, rest of stdout, stderr); how: a signal, or None to wait."""
-        if how is not None:
-            self.process.send_signal(how)
-        out, err = self.process.communicate(timeout=60 * clock.SLOW)
-        return self.process.returncode, (out or b"").decode(), err.decode()
 
 
 @tap.each(4, 6)

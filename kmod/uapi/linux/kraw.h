@@ -320,6 +320,10 @@
  *		KRAW_TRACE_A_MODULE	string; absent: built in
  *		KRAW_TRACE_A_HANDLER_RESULT u8, enum kraw_socket_result: COPY, POLICY
  *					or MEMBER
+ *		KRAW_TRACE_A_DGRAM_RESULT u8, enum kraw_dgram_result: what a claim's
+ *					handler made of it; absent: it did not get it
+ *		KRAW_TRACE_A_DGRAMS	u32, datagram sockets that it is for; absent: none
+ *		KRAW_TRACE_A_DGRAM nest	one for each of these, up to 32, as SOCKET
  *		KRAW_TRACE_A_ICMP_RESULT, _ICMP_TYPE, _ICMP_CODE, _ICMP_POINTER as in
  *					KRAW_A_STEP; no ICMP_RESULT: none
  *		KRAW_TRACE_A_SEQ	u64, number of the packet among those that this
@@ -829,6 +833,15 @@ enum kraw_icmp_result {
 				  */
 };
 
+/* What a claim's handler makes of a packet. */
+enum kraw_dgram_result {
+	KRAW_DGRAM_RESULT_SOCKETS, /* it is for datagram sockets */
+	KRAW_DGRAM_RESULT_NOBODY, /* it is for none */
+	KRAW_DGRAM_RESULT_POLICY, /* the same, and IPsec policy refuses it */
+	KRAW_DGRAM_RESULT_HEADER, /* ports: the header or its length is wrong */
+	KRAW_DGRAM_RESULT_CHECKSUM, /* ports: the checksum is wrong */
+};
+
 #define KRAW_SNAPLEN_MAX 65528	/* bytes of KRAW_A_DATA */
 
 /* What became of a packet. */
@@ -861,12 +874,15 @@ enum kraw_trace_attr {
 	KRAW_TRACE_A_ICMP_TYPE,	/* u8 */
 	KRAW_TRACE_A_ICMP_CODE,	/* u8 */
 	KRAW_TRACE_A_ICMP_POINTER, /* u32 */
+	KRAW_TRACE_A_DGRAM_RESULT, /* u8, enum kraw_dgram_result */
+	KRAW_TRACE_A_DGRAMS,	/* u32 */
+	KRAW_TRACE_A_DGRAM,	/* nest of enum kraw_trace_socket_attr */
 
 	__KRAW_TRACE_A_MAX,
 	KRAW_TRACE_A_MAX = __KRAW_TRACE_A_MAX - 1
 };
 
-/* A raw socket that matches a packet. */
+/* A raw socket that matches a packet, or a datagram socket that it is for. */
 enum kraw_trace_socket_attr {
 	KRAW_TRACE_SOCKET_A_UNSPEC,
 	KRAW_TRACE_SOCKET_A_INODE,	/* u32 */

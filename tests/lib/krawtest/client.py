@@ -182,8 +182,8 @@ def _nest(names, payload):
         if name == "stats":
             stats = _nest(_NESTS["stats"], data)
             out.setdefault("stats", {})[stats.pop("family")] = stats
-        elif name == "socket":
-            out.setdefault("socket", []).append(
+        elif name in ("socket", "dgram"):
+            out.setdefault(name, []).append(
                 _nest(_NESTS["trace_socket"], data))
         elif name:
             out[name] = _value(name, data)
