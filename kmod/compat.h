@@ -28,8 +28,10 @@
 /* A socket's drop counter: an atomic_t until 6.17. */
 #ifdef KRAW_HAVE_SK_DROPS_INC
 #define kraw_sk_drops_inc(sk)	sk_drops_inc(sk)
+#define kraw_sk_drops(sk)	sk_drops_read(sk)
 #else
 #define kraw_sk_drops_inc(sk)	atomic_inc(&(sk)->sk_drops)
+#define kraw_sk_drops(sk)	atomic_read(&(sk)->sk_drops)
 #endif
 
 /* The parsed attributes of a dump request: wrapped in a genl_info since 6.6. */

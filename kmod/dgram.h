@@ -13,7 +13,9 @@
 #include "stats.h"
 
 struct kraw_proto;
+struct netlink_callback;
 struct sk_buff;
+struct user_namespace;
 
 /**
  * struct kraw_dgram - a datagram socket
@@ -94,6 +96,11 @@ int kraw_dgram_setsockopt(struct sock *sk, int level, int name,
 			  sockptr_t value, unsigned int len);
 int kraw_dgram_getsockopt(struct sock *sk, int level, int name,
 			  char __user *value, int __user *len);
+
+/* dgramget.c */
+int kraw_dgram_fill(struct sk_buff *msg, struct kraw_dgram *dgram,
+		    struct user_namespace *user_ns, bool admin);
+int kraw_dgram_dump(struct sk_buff *msg, struct netlink_callback *cb);
 
 /* dgram4.c */
 int kraw_dgram4_sendmsg(struct sock *sk, struct msghdr *msg, size_t len);

@@ -10,6 +10,7 @@
 #include <net/genetlink.h>
 #include <net/netlink.h>
 #include "change.h"
+#include "dgram.h"
 #include "message.h"
 #include "proto.h"
 #include "query.h"
@@ -206,6 +207,12 @@ static const struct genl_ops ops[] = {
 		.cmd		= KRAW_CMD_SOCKET_GET,
 		.flags		= GENL_UNS_ADMIN_PERM,
 		.dumpit		= kraw_socket_dump,
+		.policy		= no_policy,
+		.maxattr	= KRAW_A_MAX,
+	},
+	{
+		.cmd		= KRAW_CMD_DGRAM_GET,
+		.dumpit		= kraw_dgram_dump,
 		.policy		= no_policy,
 		.maxattr	= KRAW_A_MAX,
 	},

@@ -52,7 +52,16 @@ static bool refuses_all(const struct sock_fprog_kern *program)
 	       !program->filter[0].k;
 }
 
-static int filter_fill(struct sk_buff *msg, const struct sock *sk, u32 *flags)
+/**
+ * kraw_socket_filter_fill - describe the filter of a socket, if it has one
+ * @msg:	gets KRAW_SOCKET_A_FILTER
+ * @sk:		the socket
+ * @flags:	get KRAW_SOCKET_EBPF, KRAW_SOCKET_REFUSES_ALL
+ *
+ * Context: RCU. Returns 0 or -EMSGSIZE.
+ */
+int kraw_socket_filter_fill(struct sk_buff *msg, const struct sock *sk,
+			    u32 *flags)
 {
 	const struct sk_filter *filter = rcu_dereference(sk->sk_filter);
 	const struct sock_fprog_kern *program;
@@ -158,7 +167,7 @@ static int nest_fill(struct sk_buff *msg, struct net *net, struct sock *sk)
 
 	if (!nest || nla_put_u32(msg, KRAW_SOCKET_A_INODE, sock_i_ino(sk)) ||
 	    (!is_packet(sk) && raw_fill(msg, net, sk, &flags)) ||
-	    filter_fill(msg, sk, &flags) ||
+	    kraw_socket_filter_fill(msg, sk, &flags) ||
 	    nla_put_u32(msg, KRAW_SOCKET_A_FLAGS, flags))
 		return -EMSGSIZE;
 	nla_nest_end(msg, nest);

@@ -358,6 +358,31 @@
  *		KRAW_SOCKET_A_MROUTE	u32, multicast routing table that it has set up
  *					(MRT_INIT, MRT6_INIT); absent: none
  *
+ * KRAW_CMD_DGRAM_GET			dump only: the datagram sockets of the claims of
+ *					the namespace, as sock_diag tells of others.
+ *					Whose claim was taken away by force is left out
+ *    answer (one message a socket), sorted by protocol:
+ *	KRAW_A_SOCKET nest
+ *		KRAW_SOCKET_A_INODE, _PROTO as above
+ *		KRAW_SOCKET_A_FAMILY	u8, one bit KRAW_FAMILY_*: that of its addresses
+ *		KRAW_SOCKET_A_RECEIVES	u8, bits KRAW_FAMILY_*: of packets that it may
+ *					get; absent: none, it has no address yet
+ *		KRAW_SOCKET_A_LOCAL	binary, 4 or 16 bytes, network byte order: bound to
+ *					it; absent: any
+ *		KRAW_SOCKET_A_PEER	as LOCAL, connected to it
+ *		KRAW_SOCKET_A_LOCAL_PORT u16; absent: none
+ *		KRAW_SOCKET_A_PEER_PORT	u16; absent: any
+ *		KRAW_SOCKET_A_IFINDEX	u32, bound to this device; absent: any
+ *		KRAW_SOCKET_A_UID	u32, owner, as the asking process's user namespace
+ *					sees it
+ *		KRAW_SOCKET_A_QUEUE	u32, bytes of memory in its receive queue
+ *		KRAW_SOCKET_A_LIMIT	u32, how many there may be
+ *		KRAW_SOCKET_A_DROPS	u32, packets for it that it did not get
+ *		KRAW_SOCKET_A_FLAGS	u32, bits KRAW_SOCKET_*
+ *	Only with CAP_NET_ADMIN over the namespace:
+ *		KRAW_SOCKET_A_FILTER	u32; 0: it has no socket filter
+ *		KRAW_SOCKET_EBPF and _REFUSES_ALL in KRAW_SOCKET_A_FLAGS
+ *
  * Notifications go to the multicast group "config" of the namespace, and to the
  * sender alone if it asked with NLM_F_ECHO. Their command is the one that
  * caused them, their port id that of its sender, and they say which process that
@@ -392,6 +417,7 @@ enum kraw_cmd {
 	KRAW_CMD_TRACE,
 	KRAW_CMD_TRACE_STOP,
 	KRAW_CMD_SOCKET_GET,
+	KRAW_CMD_DGRAM_GET,
 
 	__KRAW_CMD_MAX,
 	KRAW_CMD_MAX = __KRAW_CMD_MAX - 1
@@ -892,7 +918,7 @@ enum kraw_trace_socket_attr {
 	KRAW_TRACE_SOCKET_A_MAX = __KRAW_TRACE_SOCKET_A_MAX - 1
 };
 
-/* A raw socket or a packet socket. */
+/* A raw socket, a packet socket, or a datagram socket of a claim. */
 enum kraw_socket_attr {
 	KRAW_SOCKET_A_UNSPEC,
 	KRAW_SOCKET_A_INODE,	/* u32 */
@@ -902,6 +928,16 @@ enum kraw_socket_attr {
 	KRAW_SOCKET_A_FILTER,	/* u32, instructions */
 	KRAW_SOCKET_A_ICMP_FILTER, /* array of u32 */
 	KRAW_SOCKET_A_MROUTE,	/* u32, number of a table */
+	KRAW_SOCKET_A_RECEIVES,	/* u8, bits KRAW_FAMILY_* */
+	KRAW_SOCKET_A_LOCAL,	/* 4 or 16 bytes, network byte order */
+	KRAW_SOCKET_A_PEER,	/* 4 or 16 bytes, network byte order */
+	KRAW_SOCKET_A_LOCAL_PORT, /* u16 */
+	KRAW_SOCKET_A_PEER_PORT, /* u16 */
+	KRAW_SOCKET_A_IFINDEX,	/* u32 */
+	KRAW_SOCKET_A_UID,	/* u32 */
+	KRAW_SOCKET_A_QUEUE,	/* u32, bytes */
+	KRAW_SOCKET_A_LIMIT,	/* u32, bytes */
+	KRAW_SOCKET_A_DROPS,	/* u32, packets */
 
 	__KRAW_SOCKET_A_MAX,
 	KRAW_SOCKET_A_MAX = __KRAW_SOCKET_A_MAX - 1
@@ -911,5 +947,9 @@ enum kraw_socket_attr {
 #define KRAW_SOCKET_HDRINCL	0x1	/* writes its own IP headers */
 #define KRAW_SOCKET_EBPF	0x2	/* its filter is eBPF, not classic */
 #define KRAW_SOCKET_REFUSES_ALL	0x4	/* its filter starts with "return 0" */
+#define KRAW_SOCKET_EXCLUSIVE	0x8	/* KRAW_EXCLUSIVEADDRUSE */
+#define KRAW_SOCKET_REUSEADDR	0x10	/* SO_REUSEADDR */
+#define KRAW_SOCKET_REUSEPORT	0x20	/* SO_REUSEPORT */
+#define KRAW_SOCKET_V6ONLY	0x40	/* IPV6_V6ONLY */
 
 #endif /* _UAPI_LINUX_KRAW_H */
