@@ -87,6 +87,7 @@ void rule_put(struct nlmsghdr *nlh, const struct rule *rule);
  * value alone. The text is to be freed, or NULL.
  */
 bool get_u8(const struct nlattr *attr, uint8_t *value);
+bool get_u16(const struct nlattr *attr, uint16_t *value);
 bool get_u32(const struct nlattr *attr, uint32_t *value);
 bool get_u64(const struct nlattr *attr, uint64_t *value);
 char *get_text(const struct nlattr *attr);

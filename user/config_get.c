@@ -18,6 +18,14 @@ bool get_u8(const struct nlattr *attr, uint8_t *value)
 	return true;
 }
 
+bool get_u16(const struct nlattr *attr, uint16_t *value)
+{
+	if (!attr || mnl_attr_validate(attr, MNL_TYPE_U16) < 0)
+		return false;
+	*value = mnl_attr_get_u16(attr);
+	return true;
+}
+
 bool get_u32(const struct nlattr *attr, uint32_t *value)
 {
 	if (!attr || mnl_attr_validate(attr, MNL_TYPE_U32) < 0)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A raw socket, as fields. */
+/* A raw socket, and a datagram socket of a claim, as fields. */
 #include "describe_socket.h"
 #include "error.h"
 #include "names.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 static const struct raw_socket *raw(const void *object)
@@ -291,6 +292,121 @@ const struct field raw_fields[] = {
 	{ NULL, NULL, "USER", raw_user_text, .form = FORM_TEXT },
 	{ "inode", NULL, "INODE", raw_inode, .when = FIELD_DETAILS_TEXT },
 	{ NULL, NULL, "STATE", raw_state_text, .form = FORM_TEXT },
+	{ "processes", NULL, NULL, raw_processes },
+	{ NULL, NULL, "PROCESS", raw_processes_text, .form = FORM_TEXT },
+	{ NULL },
+};
+
+static json_t *dgram_receives(const void *object)
+{
+	return families_json(raw(object)->dgram.receives);
+}
+
+static json_t *port_json(uint16_t port)
+{
+	return port ? json_integer(port) : json_null();
+}
+
+static json_t *dgram_local_port(const void *object)
+{
+	return port_json(raw(object)->dgram.local_port);
+}
+
+static json_t *dgram_peer_port(const void *object)
+{
+	return port_json(raw(object)->dgram.peer_port);
+}
+
+static json_t *dgram_exclusive(const void *object)
+{
+	return json_boolean(raw(object)->dgram.exclusive);
+}
+
+static json_t *dgram_reuseaddr(const void *object)
+{
+	return json_boolean(raw(object)->dgram.reuseaddr);
+}
+
+static json_t *dgram_reuseport(const void *object)
+{
+	return json_boolean(raw(object)->dgram.reuseport);
+}
+
+static json_t *dgram_v6only(const void *object)
+{
+	if (raw(object)->family == AF_INET)
+		return NULL;
+	return json_boolean(raw(object)->dgram.v6only);
+}
+
+/* An IPv6 address that a socket is bound to says that already. */
+static bool says_v6only(const struct raw_socket *entry)
+{
+	static const uint8_t any[sizeof(entry->local)];
+
+	return entry->family == AF_INET6 && entry->dgram.v6only &&
+	       !memcmp(entry->local, any, sizeof(any));
+}
+
+static json_t *dgram_options_text(const void *object)
+{
+	const struct raw_socket *entry = raw(object);
+	char *text = xstrdup("");
+	json_t *value;
+
+	if (entry->dgram.exclusive)
+		text = join(text, xstrdup("exclusive"));
+	if (entry->dgram.reuseaddr)
+		text = join(text, xstrdup("reuseaddr"));
+	if (entry->dgram.reuseport)
+		text = join(text, xstrdup("reuseport"));
+	if (says_v6only(entry))
+		text = join(text, xstrdup("v6only"));
+	text = join(text, socket_filter_text(&entry->filter));
+	value = json_string(*text ? text : "-");
+	free(text);
+	return value;
+}
+
+static json_t *dgram_state_text(const void *object)
+{
+	if (!raw(object)->dgram.receives)
+		return json_string("not bound: gets nothing");
+	if (raw(object)->unread == UNREAD_NO && raw(object)->filter.refuses_all)
+		return json_string("its filter refuses all");
+	return raw_state_text(object);
+}
+
+const struct field dgram_fields[] = {
+	{ "netns", NULL, "NETNS", raw_netns, .form = FORM_TEXT,
+	  .when = FIELD_NETNS },
+	{ "proto", NULL, "PROTO", raw_protocol, .colour = COLOUR_NUMBER },
+	{ "family", NULL, "FAMILY", raw_family },
+	{ "receives", NULL, "RECEIVES", dgram_receives, .form = FORM_FAMILIES },
+	{ "local", NULL, "LOCAL", raw_local },
+	{ "local_port", NULL, "PORT", dgram_local_port },
+	{ "peer", NULL, "PEER", raw_peer },
+	{ "peer_port", NULL, "PEER-PORT", dgram_peer_port },
+	{ "dev", NULL, NULL, raw_device },
+	{ NULL, NULL, "DEV", raw_device_text, .form = FORM_TEXT },
+	{ "vrf", NULL, NULL, raw_vrf },
+	{ "exclusive", NULL, NULL, dgram_exclusive },
+	{ "reuseaddr", NULL, NULL, dgram_reuseaddr },
+	{ "reuseport", NULL, NULL, dgram_reuseport },
+	{ "v6only", NULL, NULL, dgram_v6only },
+	{ "filter_length", NULL, NULL, raw_filter },
+	{ "filter_kind", NULL, NULL, raw_filter_kind },
+	{ "filter_refuses_all", NULL, NULL, raw_refuses_all },
+	{ "receive_queue", NULL, "RECV-Q", raw_queue },
+	{ "receive_limit", NULL, "LIMIT", raw_limit },
+	{ "drops", NULL, "DROPS", raw_drops },
+	{ "unread", NULL, NULL, raw_unread },
+	{ NULL, NULL, "OPTIONS", dgram_options_text, .form = FORM_TEXT },
+	{ "uid", NULL, NULL, raw_uid },
+	{ "user", NULL, NULL, raw_user },
+	{ NULL, NULL, "USER", raw_user_text, .form = FORM_TEXT },
+	{ "inode", NULL, "INODE", raw_inode, .when = FIELD_DETAILS_TEXT },
+	{ NULL, NULL, "STATE", dgram_state_text, .form = FORM_TEXT },
 	{ "processes", NULL, NULL, raw_processes },
 	{ NULL, NULL, "PROCESS", raw_processes_text, .form = FORM_TEXT },
 	{ NULL },

@@ -37,6 +37,7 @@ char *socket_filter_text(const struct socket_filter *filter); /* to be freed */
 
 /* The man page lists the keys: they stay as they are. */
 extern const struct field raw_fields[]; /* of struct raw_row */
+extern const struct field dgram_fields[]; /* the same, of datagram sockets */
 extern const struct field packet_fields[]; /* of struct packet_row */
 extern const struct field role_fields[]; /* of struct role_row */
 

@@ -16,6 +16,7 @@
 struct missing {
 	int module; /* an errno */
 	int details;
+	int dgrams;
 	bool raw_diag, packet_diag;
 	int packets;
 	size_t not_entered;
@@ -64,6 +65,10 @@ static int ask_module(struct place *place, struct missing *missing)
 	place->details = !error;
 	if (error)
 		missing->details = error;
+	error = dgram_sockets_get(&place->dgram);
+	place->dgrams = !error;
+	if (error)
+		missing->dgrams = error;
 	return 0;
 }
 
@@ -91,6 +96,7 @@ static void find_owners(struct inventory *inventory)
 
 	for (i = 0; i < inventory->list.count; i++)
 		count += inventory->place[i].raw.count +
+			 inventory->place[i].dgram.count +
 			 inventory->place[i].packets.count;
 	sockets = xalloc((count + 1) * sizeof(*sockets));
 	count = 0;
@@ -99,6 +105,8 @@ static void find_owners(struct inventory *inventory)
 
 		for (j = 0; j < place->raw.count; j++)
 			sockets[count++] = &place->raw.entry[j].owners;
+		for (j = 0; j < place->dgram.count; j++)
+			sockets[count++] = &place->dgram.entry[j].owners;
 		for (j = 0; j < place->packets.count; j++)
 			sockets[count++] = &place->packets.entry[j].owners;
 	}
@@ -131,6 +139,10 @@ static void look_again(struct place *place, struct missing *missing)
 
 	raw_sockets_watch(&place->raw);
 	forget_gone(&place->raw);
+	if (place->dgrams) {
+		raw_sockets_watch(&place->dgram);
+		forget_gone(&place->dgram);
+	}
 	packet_sockets_check(&place->packets);
 	for (i = 0; i < 2; i++) {
 		mroute_get(&place->mroute[i], i ? AF_INET6 : AF_INET,
@@ -139,6 +151,8 @@ static void look_again(struct place *place, struct missing *missing)
 	}
 	for (i = 0; i < place->raw.count; i++)
 		note_owners(&place->raw.entry[i].owners, missing);
+	for (i = 0; i < place->dgram.count; i++)
+		note_owners(&place->dgram.entry[i].owners, missing);
 	for (i = 0; i < place->packets.count; i++)
 		note_owners(&place->packets.entry[i].owners, missing);
 }
@@ -146,7 +160,7 @@ static void look_again(struct place *place, struct missing *missing)
 static void tell_module(const struct missing *missing)
 {
 	static const char *const what =
-		"kernel handlers, managed protocols and filters of raw sockets are unknown";
+		"kernel handlers, managed protocols, datagram sockets and filters of raw sockets are unknown";
 
 	if (missing->module == ENOENT)
 		note("kraw.ko is not loaded: %s, load it with 'modprobe kraw' or 'insmod kraw.ko'",
@@ -160,6 +174,11 @@ static void tell_module(const struct missing *missing)
 	else if (missing->details)
 		note("filters of raw sockets are unknown: %s",
 		     strerror(missing->details));
+	if (missing->dgrams == EOPNOTSUPP)
+		note("datagram sockets of claims are unknown: the kraw.ko that is loaded is older than this tool");
+	else if (missing->dgrams)
+		note("datagram sockets of claims are unknown: %s",
+		     strerror(missing->dgrams));
 }
 
 static void tell(const struct missing *missing, const struct netns_list *list)
@@ -263,6 +282,7 @@ static void place_clear(struct place *place)
 	for (i = 0; i < 2; i++)
 		mroute_clear(&place->mroute[i]);
 	raw_sockets_clear(&place->raw);
+	raw_sockets_clear(&place->dgram);
 	packet_sockets_clear(&place->packets);
 }
 

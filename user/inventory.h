@@ -13,9 +13,11 @@ struct place {
 	bool entered; /* it could be looked at */
 	bool module; /* protocols and handlers are known */
 	bool details; /* what kraw.ko tells of sockets is known */
+	bool dgrams; /* datagram sockets are known */
 	struct proto_list protos;
 	struct handler handlers[256][2]; /* no symbol: nobody */
 	struct raw_sockets raw;
+	struct raw_sockets dgram;
 	struct packet_sockets packets;
 	struct mroute mroute[2]; /* IPv4, IPv6 */
 };

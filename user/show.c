@@ -13,9 +13,9 @@
 const char show_usage[] =
 	"Usage: kraw [-n NETNS | -all-netns] show [proto P]\n"
 	"Who receives what: each protocol number that is managed, has a handler in the\n"
-	"kernel or a raw socket; then the raw sockets with their processes, who does\n"
-	"multicast routing, and the packet sockets that see it too. Works without\n"
-	"kraw.ko and without root, showing less. With -d: more columns.\n";
+	"kernel, a raw socket or a datagram socket; then these sockets with their\n"
+	"processes, who does multicast routing, and the packet sockets that see it too.\n"
+	"Works without kraw.ko and without root, showing less. With -d: more columns.\n";
 
 /* One protocol number in one network namespace. */
 struct row {
@@ -25,6 +25,8 @@ struct row {
 	const struct handler *handler; /* two */
 	const struct raw_socket *socket; /* the first of them */
 	size_t sockets;
+	const struct raw_socket *dgram; /* the same of datagram sockets */
+	size_t dgrams;
 };
 
 static json_t *row_netns(const void *object)
@@ -141,21 +143,46 @@ static json_t *row_count(const void *object)
 	return json_integer(row->sockets);
 }
 
+static json_t *row_dgram_count(const void *object)
+{
+	const struct row *row = object;
+
+	return row->place->dgrams ? json_integer(row->dgrams) : json_null();
+}
+
+static json_t *socket_list(const struct row *row,
+			   const struct raw_socket *first, size_t count,
+			   const struct field *fields)
+{
+	struct raw_row one = { .netns = row->place->netns };
+	json_t *list = json_array();
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		one.socket = &first[i];
+		json_array_append_new(list, output_json(fields, &one));
+	}
+	return list;
+}
+
 static json_t *row_sockets(const void *object)
 {
 	const struct row *row = object;
-	struct raw_row one = { .netns = row->place->netns };
-	json_t *list;
-	size_t i;
 
 	if (row->number < 0)
 		return NULL;
-	list = json_array();
-	for (i = 0; i < row->sockets; i++) {
-		one.socket = &row->socket[i];
-		json_array_append_new(list, output_json(raw_fields, &one));
-	}
-	return list;
+	return socket_list(row, row->socket, row->sockets, raw_fields);
+}
+
+static json_t *row_dgrams(const void *object)
+{
+	const struct row *row = object;
+
+	if (row->number < 0)
+		return NULL;
+	if (!row->place->dgrams)
+		return json_null();
+	return socket_list(row, row->dgram, row->dgrams, dgram_fields);
 }
 
 /* Whether the multicast routing role of that family is about this number. */
@@ -258,10 +285,30 @@ static const struct field row_fields[] = {
 	{ NULL, NULL, "IPV6-HANDLER", row_handler_ipv6, .form = FORM_TEXT },
 	{ NULL, NULL, "SOCKETS", row_count },
 	{ "sockets", NULL, NULL, row_sockets },
+	{ NULL, NULL, "DATAGRAM", row_dgram_count },
+	{ "datagram_sockets", NULL, NULL, row_dgrams },
 	{ "multicast_routing", NULL, NULL, row_roles },
 	{ "packet_sockets", NULL, NULL, row_packet_sockets },
 	{ NULL },
 };
+
+/* The sockets of one number, which are in a row. */
+static const struct raw_socket *find_sockets(const struct raw_sockets *sockets,
+					     int number, size_t *count)
+{
+	const struct raw_socket *first = NULL;
+	size_t i;
+
+	*count = 0;
+	for (i = 0; i < sockets->count; i++) {
+		if (sockets->entry[i].protocol != number)
+			continue;
+		if (!first)
+			first = &sockets->entry[i];
+		(*count)++;
+	}
+	return first;
+}
 
 /* Picks out one number; tells whether there is anything to say about it. */
 static bool pick(const struct place *place, int number, struct row *row)
@@ -275,15 +322,10 @@ static bool pick(const struct place *place, int number, struct row *row)
 	for (i = 0; i < place->protos.count; i++)
 		if (place->protos.entry[i].number == number)
 			row->proto = &place->protos.entry[i];
-	for (i = 0; i < place->raw.count; i++) {
-		if (place->raw.entry[i].protocol != number)
-			continue;
-		if (!row->socket)
-			row->socket = &place->raw.entry[i];
-		row->sockets++;
-	}
+	row->socket = find_sockets(&place->raw, number, &row->sockets);
+	row->dgram = find_sockets(&place->dgram, number, &row->dgrams);
 	return row->proto || row->handler[0].symbol || row->handler[1].symbol ||
-	       row->sockets;
+	       row->sockets || row->dgrams;
 }
 
 /* The rows of one namespace; of a number that was asked for also an empty one. */
@@ -316,17 +358,29 @@ static void each_place(const struct inventory *inventory,
 			add(output, &inventory->place[i], number);
 }
 
-static void add_raw(struct output *output, const struct place *place,
-		    int number)
+static void add_sockets(struct output *output, const struct place *place,
+			const struct raw_sockets *sockets, int number)
 {
 	struct raw_row row = { .netns = place->netns };
 	size_t i;
 
-	for (i = 0; i < place->raw.count; i++) {
-		row.socket = &place->raw.entry[i];
+	for (i = 0; i < sockets->count; i++) {
+		row.socket = &sockets->entry[i];
 		if (number < 0 || row.socket->protocol == number)
 			output_add(output, &row);
 	}
+}
+
+static void add_raw(struct output *output, const struct place *place,
+		    int number)
+{
+	add_sockets(output, place, &place->raw, number);
+}
+
+static void add_dgrams(struct output *output, const struct place *place,
+		       int number)
+{
+	add_sockets(output, place, &place->dgram, number);
 }
 
 static void add_role(void *output, const struct role_row *role)
@@ -374,6 +428,7 @@ static int print(const struct inventory *inventory, int number)
 	if (ret || options.json)
 		return ret;
 	return print_table(inventory, number, "Raw sockets:", raw_fields, add_raw) ?:
+		       print_table(inventory, number, "Datagram sockets of claims:", dgram_fields, add_dgrams) ?:
 		       print_table(inventory, number, "Multicast routing:", role_fields, add_roles) ?:
 		       print_table(inventory, number,
 				   "Packet sockets, which get copies too and silence nothing:",

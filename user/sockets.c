@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The raw sockets of this network namespace. The kernel's sock_diag knows most
- * of a socket; where it is missing, the files in /proc/net do.
+ * of a socket; where it is missing, the files in /proc/net do. And what is the
+ * same with datagram sockets of claims, read elsewhere.
  */
 #include "sockets.h"
 #include "diag.h"
@@ -22,7 +23,7 @@
 #define WATCH_TIMES 4
 #define WATCH_PAUSE (50 * 1000 * 1000) /* ns */
 
-static struct raw_socket *add_socket(struct raw_sockets *sockets)
+struct raw_socket *raw_sockets_add(struct raw_sockets *sockets)
 {
 	struct raw_socket *entry;
 
@@ -67,7 +68,7 @@ static int read_diag(const struct nlmsghdr *nlh, void *data)
 
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*diag))
 		return MNL_CB_OK;
-	entry = add_socket(sockets);
+	entry = raw_sockets_add(sockets);
 	entry->family = diag->idiag_family;
 	/* A raw socket has no port, its protocol stands there. */
 	entry->protocol = ntohs(diag->id.idiag_sport);
@@ -144,7 +145,7 @@ static int read_proc(const char *path, uint8_t family,
 			continue;
 		one.family = family;
 		one.protocol = protocol;
-		entry = add_socket(sockets);
+		entry = raw_sockets_add(sockets);
 		*entry = one;
 	}
 	fclose(file);
@@ -192,7 +193,9 @@ static void filter(struct raw_sockets *sockets, int protocol)
 /* In any order, without names of devices. */
 static int read_sockets(struct raw_sockets *sockets)
 {
-	memset(sockets, 0, sizeof(*sockets));
+	*sockets = (struct raw_sockets){ .dgram = sockets->dgram };
+	if (sockets->dgram)
+		return dgram_sockets_read(sockets);
 	return read_all_diag(sockets) ? read_all_proc(sockets) : 0;
 }
 
@@ -220,24 +223,44 @@ static bool over_half(const struct raw_socket *entry)
 	return entry->limit && entry->queue > entry->limit / 2;
 }
 
-int raw_sockets_get(struct raw_sockets *sockets, int protocol)
+static void complete(struct raw_sockets *sockets)
 {
-	int error = read_sockets(sockets);
 	size_t i;
 
-	if (error)
-		return error;
-	if (protocol >= 0)
-		filter(sockets, protocol);
 	if (!sockets->count)
-		return 0;
+		return;
 	qsort(sockets->entry, sockets->count, sizeof(*sockets->entry),
 	      by_protocol);
 	find_devices(sockets);
 	for (i = 0; i < sockets->count; i++)
 		if (over_half(&sockets->entry[i]))
 			sockets->entry[i].unread = UNREAD_HALF;
+}
+
+int raw_sockets_get(struct raw_sockets *sockets, int protocol)
+{
+	int error;
+
+	sockets->dgram = false;
+	error = read_sockets(sockets);
+	if (error)
+		return error;
+	if (protocol >= 0)
+		filter(sockets, protocol);
+	complete(sockets);
 	return 0;
+}
+
+int dgram_sockets_get(struct raw_sockets *sockets)
+{
+	int error;
+
+	sockets->dgram = true;
+	error = read_sockets(sockets);
+	if (error)
+		sockets->count = 0;
+	complete(sockets);
+	return error;
 }
 
 /* Has something in its queue, and what becomes of it is not clear yet. */
@@ -266,7 +289,7 @@ static void look_again(struct raw_socket *entry, const struct raw_sockets *now)
 /* Whether there is something to see a second time. */
 static bool look(struct raw_sockets *sockets)
 {
-	struct raw_sockets now;
+	struct raw_sockets now = { .dgram = sockets->dgram };
 	bool more = false;
 	size_t i;
 

@@ -24,7 +24,14 @@ enum unread {
 	UNREAD_GROWS, /* its queue grew while we looked, and never shrank */
 };
 
-/* A raw socket of a network namespace. */
+/* What a datagram socket has, and a raw socket has not. */
+struct dgram_socket {
+	uint8_t receives; /* KRAW_FAMILY_*; 0: it has no address yet */
+	uint16_t local_port, peer_port; /* 0: none */
+	bool exclusive, reuseaddr, reuseport, v6only;
+};
+
+/* A raw socket of a network namespace, or a datagram socket of a claim. */
 struct raw_socket {
 	struct owners owners; /* and its inode */
 	uint8_t family; /* AF_INET or AF_INET6 */
@@ -43,12 +50,14 @@ struct raw_socket {
 	enum unread unread;
 	bool grew, shrank; /* its queue, while we looked */
 	bool gone; /* while we looked */
+	struct dgram_socket dgram;
 };
 
 struct raw_sockets {
 	struct raw_socket *entry; /* by protocol, then family */
 	size_t count, size;
 	bool no_diag; /* read from /proc, which says less */
+	bool dgram; /* datagram sockets of claims, not raw sockets */
 };
 
 /* A packet socket (AF_PACKET) that receives something. */
@@ -77,6 +86,13 @@ struct packet_sockets {
  */
 int raw_sockets_get(struct raw_sockets *sockets, int protocol);
 void raw_sockets_clear(struct raw_sockets *sockets);
+
+/* The same with datagram sockets, which kraw.ko knows; it must be there. */
+int dgram_sockets_get(struct raw_sockets *sockets);
+
+/* For those who read them: one more, empty; all, in any order, without devices. */
+struct raw_socket *raw_sockets_add(struct raw_sockets *sockets);
+int dgram_sockets_read(struct raw_sockets *sockets);
 
 /*
  * Looks a second time: who is gone meanwhile, whose queue has grown. Sleeps for
