@@ -23,28 +23,22 @@
 #include <net/transp_v6.h>
 #include <net/udp.h>
 #include "compat.h"
-#include "config.h"
+#include "permit.h"
 #include "proto.h"
-#include "users.h"
 
 /* The table of the claim, referenced, if a socket may be opened; or an error. */
 static struct kraw_binds *permit(const struct sock *sk)
 {
-	const struct net *net = sock_net(sk);
-	const struct kraw_proto *proto;
+	struct kraw_permit permit;
 	struct kraw_binds *binds;
+	int err;
 
 	rcu_read_lock();
-	proto = kraw_config_managed(rcu_dereference(kraw_net(net)->config),
-				    sk->sk_protocol,
-				    sk->sk_family == AF_INET ? KRAW_IPV4 :
-							       KRAW_IPV6);
-	if (!proto || !proto->binds)
-		binds = ERR_PTR(-EPROTONOSUPPORT);
-	else if (!kraw_users_allow(&proto->users, net))
-		binds = ERR_PTR(-EPERM);
-	else
-		binds = kraw_binds_get(proto->binds);
+	kraw_permit_ask(sock_net(sk), sk->sk_protocol,
+			sk->sk_family == AF_INET ? KRAW_IPV4 : KRAW_IPV6, NULL,
+			&permit);
+	err = kraw_permit_error(&permit);
+	binds = err ? ERR_PTR(err) : kraw_binds_get(permit.proto->binds);
 	rcu_read_unlock();
 	return binds;
 }

@@ -12,6 +12,7 @@
 #include "change.h"
 #include "dgram.h"
 #include "message.h"
+#include "permit.h"
 #include "proto.h"
 #include "query.h"
 #include "rule.h"
@@ -74,6 +75,10 @@ static const struct nla_policy apply_policy[KRAW_A_MAX + 1] = {
 
 static const struct nla_policy explain_policy[KRAW_A_MAX + 1] = {
 	[KRAW_A_PACKET] = NLA_POLICY_NESTED(kraw_sample_policy),
+};
+
+static const struct nla_policy open_policy[KRAW_A_MAX + 1] = {
+	[KRAW_A_OPEN] = NLA_POLICY_NESTED(kraw_permit_policy),
 };
 
 static const struct nla_policy trace_policy[KRAW_A_MAX + 1] = {
@@ -214,6 +219,12 @@ static const struct genl_ops ops[] = {
 		.cmd		= KRAW_CMD_DGRAM_GET,
 		.dumpit		= kraw_dgram_dump,
 		.policy		= no_policy,
+		.maxattr	= KRAW_A_MAX,
+	},
+	{
+		.cmd		= KRAW_CMD_OPEN_GET,
+		.doit		= kraw_permit_explain,
+		.policy		= open_policy,
 		.maxattr	= KRAW_A_MAX,
 	},
 };

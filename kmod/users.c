@@ -80,9 +80,11 @@ int kraw_users_parse(struct kraw_users *users, const struct nlattr *nest,
 	return 0;
 }
 
-static int fill_range(struct sk_buff *msg, const struct kraw_users_range *range)
+/* Puts an entry as a nest of this kind. Returns 0 or -EMSGSIZE. */
+int kraw_users_range_fill(struct sk_buff *msg, int attr,
+			  const struct kraw_users_range *range)
 {
-	struct nlattr *nest = nla_nest_start(msg, KRAW_USERS_A_USER);
+	struct nlattr *nest = nla_nest_start(msg, attr);
 
 	if (!nest || nla_put_u8(msg, KRAW_USER_A_KIND, range->kind))
 		return -EMSGSIZE;
@@ -103,58 +105,73 @@ int kraw_users_fill(struct sk_buff *msg, const struct kraw_users *users)
 	if (!nest)
 		return -EMSGSIZE;
 	for (i = 0; i < users->count; i++)
-		if (fill_range(msg, &users->range[i]))
+		if (kraw_users_range_fill(msg, KRAW_USERS_A_USER,
+					  &users->range[i]))
 			return -EMSGSIZE;
 	nla_nest_end(msg, nest);
 	return 0;
 }
 
-static bool gid_in(const struct kraw_users_range *range, kgid_t gid,
-		   struct user_namespace *ns)
+static bool in(const struct kraw_users_range *range, u32 id)
 {
-	gid_t id = from_kgid(ns, gid);
-
-	return id != (gid_t)-1 && id >= range->min && id <= range->max;
+	return id != (u32)-1 && id >= range->min && id <= range->max;
 }
 
+/* Of the current process. */
 static bool in_group(const struct kraw_users_range *range,
 		     struct user_namespace *ns)
 {
 	const struct cred *cred = current_cred();
 	unsigned int i;
 
-	if (gid_in(range, cred->fsgid, ns))
+	if (in(range, from_kgid(ns, cred->fsgid)))
 		return true;
 	for (i = 0; i < cred->group_info->ngroups; i++)
-		if (gid_in(range, cred->group_info->gid[i], ns))
+		if (in(range, from_kgid(ns, cred->group_info->gid[i])))
 			return true;
 	return false;
 }
 
 static bool covers(const struct kraw_users_range *range,
-		   struct user_namespace *ns)
+		   const struct kraw_users_who *who, struct user_namespace *ns)
 {
-	uid_t uid;
-
 	switch (range->kind) {
 	case KRAW_USER_KIND_ALL:
 		return true;
 	case KRAW_USER_KIND_UID:
-		uid = from_kuid(ns, current_fsuid());
-		return uid != (uid_t)-1 && uid >= range->min &&
-		       uid <= range->max;
+		if (who)
+			return who->has_uid && in(range, who->uid);
+		return in(range, from_kuid(ns, current_fsuid()));
 	default:
+		if (who)
+			return who->has_gid && in(range, who->gid);
 		return in_group(range, ns);
 	}
 }
 
-/* Whether the current process may open a socket in this namespace. */
-bool kraw_users_allow(const struct kraw_users *users, const struct net *net)
+/**
+ * kraw_users_ask - whether somebody may open a socket
+ * @users:	of the claim
+ * @net:	its namespace
+ * @who:	NULL: the current process
+ * @entry:	set to the entry that allows it, if one does
+ */
+enum kraw_open_result kraw_users_ask(const struct kraw_users *users,
+				     const struct net *net,
+				     const struct kraw_users_who *who,
+				     const struct kraw_users_range **entry)
 {
 	unsigned int i;
+	bool capable;
 
 	for (i = 0; i < users->count; i++)
-		if (covers(&users->range[i], net->user_ns))
-			return true;
-	return ns_capable(net->user_ns, CAP_NET_RAW);
+		if (covers(&users->range[i], who, net->user_ns)) {
+			*entry = &users->range[i];
+			return KRAW_OPEN_RESULT_LISTED;
+		}
+	if (who)
+		capable = who->has_uid && !who->uid;
+	else
+		capable = ns_capable(net->user_ns, CAP_NET_RAW);
+	return capable ? KRAW_OPEN_RESULT_CAPABLE : KRAW_OPEN_RESULT_REFUSED;
 }

@@ -24,11 +24,30 @@ struct kraw_users {
 	} range[KRAW_USERS_MAX];
 };
 
+/**
+ * struct kraw_users_who - somebody who is not there; ids as in struct kraw_users
+ * @has_uid:	...
+ * @has_gid:	...
+ * @uid:	if @has_uid; 0 is taken to have CAP_NET_RAW
+ * @gid:	if @has_gid, his only group
+ */
+struct kraw_users_who {
+	bool has_uid;
+	bool has_gid;
+	u32 uid;
+	u32 gid;
+};
+
 extern const struct nla_policy kraw_users_policy[KRAW_USERS_A_MAX + 1];
 
 int kraw_users_parse(struct kraw_users *users, const struct nlattr *nest,
 		     struct netlink_ext_ack *extack);
 int kraw_users_fill(struct sk_buff *msg, const struct kraw_users *users);
-bool kraw_users_allow(const struct kraw_users *users, const struct net *net);
+int kraw_users_range_fill(struct sk_buff *msg, int attr,
+			  const struct kraw_users_range *range);
+enum kraw_open_result kraw_users_ask(const struct kraw_users *users,
+				     const struct net *net,
+				     const struct kraw_users_who *who,
+				     const struct kraw_users_range **entry);
 
 #endif /* _KRAW_USERS_H */

@@ -125,6 +125,12 @@ int users_parse(struct args *args, struct users *users);
 void users_put(struct nlmsghdr *nlh, const struct users *users);
 void users_get(const struct nlattr *nest, struct users *users);
 
+/* The same with one of its entries, which is added. */
+void users_get_entry(const struct nlattr *nest, struct users *users);
+
+/* A group's name, a number or a range. */
+int parse_groups(const char *word, struct range *gids);
+
 /* A list of protocols or rules of one configuration. */
 struct proto_list {
 	struct proto *entry;

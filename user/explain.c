@@ -15,7 +15,9 @@ const char explain_usage[] =
 	"Usage: kraw explain proto P src ADDRESS dst ADDRESS [dev IF] [len N] [ttl N]\n"
 	"                    [dscp D] [mark M] [fragment] [payload HEX]\n"
 	"What would happen to such a packet if it came in, step by step. Needs\n"
-	"CAP_NET_ADMIN. len is that of the whole packet, zeroes follow the payload.\n";
+	"CAP_NET_ADMIN. len is that of the whole packet, zeroes follow the payload.\n"
+	"       kraw explain open P [family { ipv4 | ipv6 }] [uid USER] [gid GROUP]\n"
+	"Whether we, or somebody, may open a datagram socket of this protocol, and why.\n";
 
 /* Everything that comes of one question. */
 struct answer {
@@ -355,6 +357,8 @@ int explain_main(struct args *args)
 		fputs(explain_usage, stderr);
 		return STATUS_USAGE;
 	}
+	if (args_take(args, "open"))
+		return explain_open(args);
 	ret = packet_parse(args, &answer.packet);
 	if (!ret)
 		ret = ask(&answer);

@@ -47,4 +47,7 @@ struct step {
 /* What came of it, in the words of a person; NULL: it speaks for itself. */
 const char *step_phrase(const struct step *step);
 
+/* The rest of the command "kraw explain open". */
+int explain_open(struct args *args);
+
 #endif /* KRAW_EXPLAIN_H */

@@ -18,7 +18,7 @@ static int add(struct users *users, uint8_t kind, struct range ids)
 	return 0;
 }
 
-static int parse_group(const char *word, struct range *gids)
+int parse_groups(const char *word, struct range *gids)
 {
 	const struct group *group;
 
@@ -51,8 +51,8 @@ int users_parse(struct args *args, struct users *users)
 				      parse_users(word, &ids) ?:
 				      add(users, KRAW_USER_KIND_UID, ids);
 		else if (args_take(args, "gid"))
-			ret = args_value(args, "gid", &word)  ?:
-				      parse_group(word, &ids) ?:
+			ret = args_value(args, "gid", &word)   ?:
+				      parse_groups(word, &ids) ?:
 				      add(users, KRAW_USER_KIND_GID, ids);
 		else
 			break;
@@ -82,27 +82,32 @@ void users_put(struct nlmsghdr *nlh, const struct users *users)
 	mnl_attr_nest_end(nlh, nest);
 }
 
-void users_get(const struct nlattr *nest, struct users *users)
+void users_get_entry(const struct nlattr *nest, struct users *users)
 {
 	const struct nlattr *attrs[KRAW_USER_A_MAX + 1];
+	struct user *user = &users->entry[users->count];
+
+	if (users->count == USERS_MAX)
+		return;
+	user->kind = KRAW_USER_KIND_ALL;
+	user->ids.min = 0;
+	user->ids.max = UINT32_MAX;
+	nl_nest(nest, attrs, KRAW_USER_A_MAX);
+	if (!get_u8(attrs[KRAW_USER_A_KIND], &user->kind))
+		return;
+	get_u32(attrs[KRAW_USER_A_LOW], &user->ids.min);
+	get_u32(attrs[KRAW_USER_A_HIGH], &user->ids.max);
+	users->count++;
+}
+
+void users_get(const struct nlattr *nest, struct users *users)
+{
 	const struct nlattr *attr;
-	struct user *user;
 
 	users->count = 0;
 	mnl_attr_for_each_nested(attr, nest) {
-		if (mnl_attr_get_type(attr) != KRAW_USERS_A_USER ||
-		    users->count == USERS_MAX)
-			continue;
-		user = &users->entry[users->count];
-		user->kind = KRAW_USER_KIND_ALL;
-		user->ids.min = 0;
-		user->ids.max = UINT32_MAX;
-		nl_nest(attr, attrs, KRAW_USER_A_MAX);
-		if (!get_u8(attrs[KRAW_USER_A_KIND], &user->kind))
-			continue;
-		get_u32(attrs[KRAW_USER_A_LOW], &user->ids.min);
-		get_u32(attrs[KRAW_USER_A_HIGH], &user->ids.max);
-		users->count++;
+		if (mnl_attr_get_type(attr) == KRAW_USERS_A_USER)
+			users_get_entry(attr, users);
 	}
 }
 

@@ -56,6 +56,7 @@ NESTS = {
     ("trace-stop", "do"): {},
     ("socket-get", "dump"): {},
     ("dgram-get", "dump"): {},
+    ("open-get", "do"): {"open": {"proto", "family", "uid", "gid"}},
 }
 
 # In the policy, but refused all the same, which another case proves.
@@ -76,6 +77,7 @@ BASE = {
     "rule-flush": {"rule": {"proto": PROTO}},
     "rule-get": {"rule": {"proto": PROTO, "pref": 10}},
     "trace": {"rule": {"proto": PROTO}, "trace": {"snaplen": 64}},
+    "open-get": {"open": {"proto": PROTO, "family": 1}},
     "apply": {"proto": {"number": PROTO},
               "rule": {"proto": PROTO, "verdict": 1}},
 }

@@ -383,6 +383,25 @@
  *		KRAW_SOCKET_A_FILTER	u32; 0: it has no socket filter
  *		KRAW_SOCKET_EBPF and _REFUSES_ALL in KRAW_SOCKET_A_FLAGS
  *
+ * KRAW_CMD_OPEN_GET			do only: whether a datagram socket may be opened,
+ *					socket(AF_INET or AF_INET6, SOCK_DGRAM, PROTO)
+ *	KRAW_A_OPEN nest		required
+ *		KRAW_OPEN_A_PROTO	u8, required
+ *		KRAW_OPEN_A_FAMILY	u8, one bit KRAW_FAMILY_*, required
+ *		KRAW_OPEN_A_UID		u32, by somebody with these ids, as the user
+ *		KRAW_OPEN_A_GID		u32  namespace of the network namespace sees them,
+ *					and no capability unless UID is 0; default: by
+ *					the process that asks
+ *    answer:
+ *	KRAW_A_OPEN nest
+ *		KRAW_OPEN_A_PROTO, _FAMILY as in the request
+ *		KRAW_OPEN_A_RESULT	u8, enum kraw_open_result
+ *		KRAW_OPEN_A_ENTRY nest	as KRAW_USERS_A_USER, with RESULT listed: the
+ *					entry that allows it
+ *		KRAW_OPEN_A_ELSEWHERE	flag: another network namespace claims it, and this
+ *					one does not
+ *	What Linux itself has datagram sockets of (UDP, ...) is not known here.
+ *
  * Notifications go to the multicast group "config" of the namespace, and to the
  * sender alone if it asked with NLM_F_ECHO. Their command is the one that
  * caused them, their port id that of its sender, and they say which process that
@@ -418,6 +437,7 @@ enum kraw_cmd {
 	KRAW_CMD_TRACE_STOP,
 	KRAW_CMD_SOCKET_GET,
 	KRAW_CMD_DGRAM_GET,
+	KRAW_CMD_OPEN_GET,
 
 	__KRAW_CMD_MAX,
 	KRAW_CMD_MAX = __KRAW_CMD_MAX - 1
@@ -440,6 +460,7 @@ enum kraw_attr {
 	KRAW_A_COMM,		/* string, name of a process */
 	KRAW_A_PROTO_COUNT,	/* u32 */
 	KRAW_A_RULE_COUNT,	/* u32 */
+	KRAW_A_OPEN,		/* nest of enum kraw_open_attr */
 
 	__KRAW_A_MAX,
 	KRAW_A_MAX = __KRAW_A_MAX - 1
@@ -451,7 +472,8 @@ enum kraw_attr {
 
 /*
  * KRAW_PROTO_A_FAMILIES, KRAW_STATS_A_FAMILY, KRAW_HANDLER_A_FAMILY,
- * KRAW_STEP_A_FAMILY, KRAW_SOCKET_A_FAMILY
+ * KRAW_STEP_A_FAMILY, KRAW_SOCKET_A_FAMILY, KRAW_SOCKET_A_RECEIVES,
+ * KRAW_OPEN_A_FAMILY
  */
 #define KRAW_FAMILY_IPV4	0x1
 #define KRAW_FAMILY_IPV6	0x2
@@ -951,5 +973,30 @@ enum kraw_socket_attr {
 #define KRAW_SOCKET_REUSEADDR	0x10	/* SO_REUSEADDR */
 #define KRAW_SOCKET_REUSEPORT	0x20	/* SO_REUSEPORT */
 #define KRAW_SOCKET_V6ONLY	0x40	/* IPV6_V6ONLY */
+
+/* A datagram socket that somebody wants to open. */
+enum kraw_open_attr {
+	KRAW_OPEN_A_UNSPEC,
+	KRAW_OPEN_A_PROTO,	/* u8 */
+	KRAW_OPEN_A_FAMILY,	/* u8, one bit KRAW_FAMILY_* */
+	KRAW_OPEN_A_UID,	/* u32 */
+	KRAW_OPEN_A_GID,	/* u32 */
+	KRAW_OPEN_A_RESULT,	/* u8, enum kraw_open_result */
+	KRAW_OPEN_A_ENTRY,	/* nest of enum kraw_user_attr */
+	KRAW_OPEN_A_ELSEWHERE,	/* flag */
+
+	__KRAW_OPEN_A_MAX,
+	KRAW_OPEN_A_MAX = __KRAW_OPEN_A_MAX - 1
+};
+
+/* What socket() says, and why. */
+enum kraw_open_result {
+	KRAW_OPEN_RESULT_LISTED, /* it opens: the claim's users have an entry for it */
+	KRAW_OPEN_RESULT_CAPABLE, /* it opens: with CAP_NET_RAW over the namespace */
+	KRAW_OPEN_RESULT_REFUSED, /* EPERM: neither */
+	KRAW_OPEN_RESULT_UNMANAGED, /* EPROTONOSUPPORT: this namespace does not manage it */
+	KRAW_OPEN_RESULT_UNCLAIMED, /* EPROTONOSUPPORT: it is managed without a claim */
+	KRAW_OPEN_RESULT_FAMILY, /* EPROTONOSUPPORT: it is claimed in the other family */
+};
 
 #endif /* _UAPI_LINUX_KRAW_H */

@@ -56,13 +56,15 @@ _TOP = {K.A_GENERATION: "generation", K.A_FLAGS: "flags", K.A_PROTO: "proto",
         K.A_RULE: "rule", K.A_HANDLER: "handler", K.A_PACKET: "packet",
         K.A_STEP: "step", K.A_TRACE: "trace", K.A_DATA: "data",
         K.A_SOCKET: "socket", K.A_PID: "pid", K.A_COMM: "comm",
-        K.A_PROTO_COUNT: "proto_count", K.A_RULE_COUNT: "rule_count"}
+        K.A_PROTO_COUNT: "proto_count", K.A_RULE_COUNT: "rule_count",
+        K.A_OPEN: "open"}
 _NESTS = {"proto": _names("PROTO_A_"), "rule": _names("RULE_A_"),
           "handler": _names("HANDLER_A_"), "stats": _names("STATS_A_"),
           "packet": _names("PACKET_A_"), "step": _names("STEP_A_"),
           "trace": _names("TRACE_A_"),
           "trace_socket": _names("TRACE_SOCKET_A_"),
-          "socket": _names("SOCKET_A_")}
+          "socket": _names("SOCKET_A_"), "open": _names("OPEN_A_"),
+          "entry": _names("USER_A_")}
 _BYTES = ("src", "dst", "bpf", "local", "peer", "icmp_filter")
 _TEXT = ("dev", "expr", "symbol", "module", "mirror", "comment", "handler")
 _FLAGS = ("fragment", "hdrincl", "spoofed", "trace", "one_reuseport")
@@ -185,6 +187,8 @@ def _nest(names, payload):
         elif name in ("socket", "dgram"):
             out.setdefault(name, []).append(
                 _nest(_NESTS["trace_socket"], data))
+        elif name == "entry":
+            out[name] = _nest(_NESTS[name], data)
         elif name:
             out[name] = _value(name, data)
     return out
@@ -271,6 +275,15 @@ class Client:
         """What sock_diag does not tell of raw and packet sockets, by inode."""
         found = [m["socket"] for m in self._dump(K.CMD_SOCKET_GET)]
         return {one.pop("inode"): one for one in found}
+
+    def opens(self, number, family, uid=None, gid=None):
+        """Whether a datagram socket of IPv4 or 6 may be opened, and why."""
+        body = [u8(K.OPEN_A_PROTO, number),
+                u8(K.OPEN_A_FAMILY, {4: K.FAMILY_IPV4, 6: K.FAMILY_IPV6}[family])]
+        body += [u32(kind, value) for kind, value in
+                 ((K.OPEN_A_UID, uid), (K.OPEN_A_GID, gid)) if value is not None]
+        answer, = self.send(K.CMD_OPEN_GET, genl.attr(K.A_OPEN, body))
+        return read(answer.payload)["open"]
 
     def generation(self):
         """Of the configuration in force."""
