@@ -250,6 +250,21 @@ int kraw_match_parse(struct net *net, struct kraw_match *match, u8 hook,
 	return err ?: sender_parse(match, hook, tb, extack);
 }
 
+/* Why there is no program. ENOTSUPP is the kernel's own, users do not know it. */
+static int bpf_refused(int err, const struct nlattr *nla,
+		       struct netlink_ext_ack *extack)
+{
+	if (err == -ENOTSUPP) {
+		NL_SET_ERR_MSG_ATTR(extack, nla,
+				    "the kernel cannot compile this BPF program: no memory, or as much as net.core.bpf_jit_limit allows is in use");
+		return -ENOMEM;
+	}
+	if (err != -ENOMEM)
+		NL_SET_ERR_MSG_ATTR(extack, nla,
+				    "the kernel refuses this BPF program");
+	return err;
+}
+
 /**
  * kraw_match_parse_bpf - read the BPF program of a match
  * @match:	result; unused before
@@ -275,9 +290,7 @@ int kraw_match_parse_bpf(struct kraw_match *match, const struct nlattr *nla,
 	err = bpf_prog_create(&match->prog, &fprog);
 	if (err) {
 		match->prog = NULL;
-		NL_SET_ERR_MSG_ATTR(extack, nla,
-				    "the kernel refuses this BPF program");
-		return err;
+		return bpf_refused(err, nla, extack);
 	}
 	match->fields |= KRAW_FIELD_BPF;
 	return 0;
