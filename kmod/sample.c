@@ -212,9 +212,16 @@ struct sk_buff *kraw_sample_build(struct net *net, struct kraw_sample *sample,
 	return skb;
 }
 
+/* What to say of a packet that the kernel finds no route for. */
+static int route_error(int err)
+{
+	return err == -ENOBUFS || err == -ENOMEM ? -ENOMEM : -EHOSTUNREACH;
+}
+
 /*
  * The device by which this host sends to the source, or NULL: it sends nothing
- * there. @oif: by this one, or in this VRF, only. Context: RCU.
+ * there; or an error pointer: without memory that is not to be known. @oif: by
+ * this one, or in this VRF, only. Context: RCU.
  */
 static struct net_device *device_to4(struct net *net,
 				     const struct kraw_sample *sample,
@@ -229,7 +236,8 @@ static struct net_device *device_to4(struct net *net,
 	struct net_device *dev;
 
 	if (IS_ERR(rt))
-		return NULL;
+		return route_error(PTR_ERR(rt)) == -ENOMEM ? ERR_PTR(-ENOMEM) :
+							     NULL;
 	dev = rt->dst.dev;
 	ip_rt_put(rt);
 	return dev;
@@ -293,7 +301,7 @@ static void device_set(struct sk_buff *skb, const struct kraw_sample *sample,
 }
 
 /* What is sent to lo keeps the route that it was sent by. */
-static bool route_loopback4(struct net *net, struct sk_buff *skb)
+static int route_loopback4(struct net *net, struct sk_buff *skb)
 {
 	struct flowi4 fl4 = {
 		.daddr = ip_hdr(skb)->daddr,
@@ -304,29 +312,30 @@ static bool route_loopback4(struct net *net, struct sk_buff *skb)
 	struct rtable *rt = ip_route_output_key(net, &fl4);
 
 	if (IS_ERR(rt))
-		return false;
+		return route_error(PTR_ERR(rt));
 	skb_dst_set(skb, &rt->dst);
-	return rt->dst.dev == skb->dev;
+	return rt->dst.dev == skb->dev ? 0 : -EHOSTUNREACH;
 }
 
-static bool route4(struct net *net, struct sk_buff *skb)
+static int route4(struct net *net, struct sk_buff *skb)
 {
 	const struct iphdr *iph = ip_hdr(skb);
 	unsigned int flags;
+	int err;
 
-	if (skb->dev->flags & IFF_LOOPBACK) {
-		if (!route_loopback4(net, skb))
-			return false;
-	} else if (ip_route_input_noref(skb, iph->daddr, iph->saddr, 0,
-					skb->dev)) {
-		return false;
-	}
+	if (skb->dev->flags & IFF_LOOPBACK)
+		err = route_loopback4(net, skb);
+	else
+		err = ip_route_input_noref(skb, iph->daddr, iph->saddr, 0,
+					   skb->dev);
+	if (err)
+		return route_error(err);
 	flags = skb_rtable(skb)->rt_flags;
 	if (flags & RTCF_BROADCAST)
 		skb->pkt_type = PACKET_BROADCAST;
 	else if (flags & RTCF_MULTICAST)
 		skb->pkt_type = PACKET_MULTICAST;
-	return flags & RTCF_LOCAL;
+	return flags & RTCF_LOCAL ? 0 : -EHOSTUNREACH;
 }
 
 /* What ip6_rcv_core() asks of addresses. */
@@ -347,7 +356,7 @@ static bool addresses_good6(const struct sk_buff *skb)
 	       (lo && IPV6_ADDR_MC_SCOPE(&hdr->daddr));
 }
 
-static bool route6(struct net *net, struct sk_buff *skb, struct net_device *dev)
+static int route6(struct net *net, struct sk_buff *skb, struct net_device *dev)
 {
 	const struct ipv6hdr *hdr = ipv6_hdr(skb);
 	struct flowi6 fl6 = {
@@ -362,21 +371,22 @@ static bool route6(struct net *net, struct sk_buff *skb, struct net_device *dev)
 	struct dst_entry *dst;
 
 	if (!addresses_good6(skb))
-		return false;
+		return -EHOSTUNREACH;
 	dst = ip6_route_input_lookup(net, skb->dev, &fl6, skb,
 				     RT6_LOOKUP_F_HAS_SADDR);
 	skb_dst_set(skb, dst);
 	if (dst->error)
-		return false;
+		return route_error(dst->error);
 	/* What this host sends to itself counts as come by the real device. */
 	if (skb->dev->flags & IFF_LOOPBACK && ip6_dst_idev(dst))
 		IP6CB(skb)->iif = ip6_dst_idev(dst)->dev->ifindex;
 	if (ipv6_addr_is_multicast(&hdr->daddr)) {
 		skb->pkt_type = PACKET_MULTICAST;
-		return kraw_deliver_member6(dev, &hdr->daddr, &in6addr_any);
+		return kraw_deliver_member6(dev, &hdr->daddr, &in6addr_any) ?
+		       0 : -EHOSTUNREACH;
 	}
 	return container_of(dst, struct rt6_info, dst)->rt6i_flags &
-	       (RTF_LOCAL | RTF_ANYCAST);
+	       (RTF_LOCAL | RTF_ANYCAST) ? 0 : -EHOSTUNREACH;
 }
 
 static bool to_group(enum kraw_family family, const struct sk_buff *skb)
@@ -394,12 +404,13 @@ static bool to_group(enum kraw_family family, const struct sk_buff *skb)
  *
  * Context: RCU read side, bottom halves off. Returns 0 with device and route set,
  * which are the caller's as long as that context lasts; or -ENODEV,
- * -EHOSTUNREACH.
+ * -EHOSTUNREACH, -ENOMEM.
  */
 int kraw_sample_arrive(struct net *net, struct kraw_sample *sample,
 		       struct sk_buff *skb, struct netlink_ext_ack *extack)
 {
 	struct net_device *dev;
+	int err;
 
 	if (sample->dev[0])
 		dev = dev_get_by_name_rcu(net, sample->dev);
@@ -407,6 +418,8 @@ int kraw_sample_arrive(struct net *net, struct kraw_sample *sample,
 		dev = device_to4(net, sample, sample->mark, 0);
 	else
 		dev = device_to6(net, sample, sample->mark, 0);
+	if (IS_ERR(dev))
+		return PTR_ERR(dev);
 	if (!dev) {
 		NL_SET_ERR_MSG(extack,
 			       "this host has no route to the source: say by which device the packet comes in");
@@ -416,10 +429,13 @@ int kraw_sample_arrive(struct net *net, struct kraw_sample *sample,
 	skb_dst_drop(skb);
 	skb->pkt_type = PACKET_HOST;
 	device_set(skb, sample, dev);
-	if (sample->family == KRAW_IPV4 ? route4(net, skb) :
-					  route6(net, skb, dev))
+	err = sample->family == KRAW_IPV4 ? route4(net, skb) :
+					    route6(net, skb, dev);
+	if (!err)
 		return 0;
 	skb_dst_drop(skb);
+	if (err == -ENOMEM)
+		return err;
 	if (to_group(sample->family, skb))
 		NL_SET_ERR_MSG(extack,
 			       "such a packet comes to no socket and no handler: nobody here has joined its group on this device, or its addresses are refused");
