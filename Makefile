@@ -17,7 +17,7 @@ help:
 	@echo 'make check KERNELS="stock debug"'
 	@echo 'make demo                  a tour of kraw, in a VM'
 	@echo 'make bench                 instructions counted: tables, ratios, plots in .cache/bench'
-	@echo 'make bench T=lookup        one benchmark: idle, lookup, receive or apply'
+	@echo 'make bench T=lookup        one benchmark: idle, lookup, receive, dgram or apply'
 	@echo 'make bench BENCH_SAVE=1    keep the results in Documentation/bench'
 	@echo 'make raw7 [REPEAT=5]       raw(7) executed: renews Documentation/raw7.md'
 	@echo 'make vm RUN=FILE           run FILE as root in a VM, exit with its status'

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """The figures that kraw is to reach, as ratios of what one run measured."""
-from table import lookup_added, rows
+from table import dgram_ratio, dgram_series, lookup_added, rows
 
 
 def ratio(a, b):
@@ -30,6 +30,25 @@ def apply(a, b):
                                  results.get("apply", b, 100000))
 
 
+def dearest(ratios):
+    """The largest, as it is printed; None if any is missing."""
+    return None if None in ratios else round(max(ratios, default=0), 2) or None
+
+
+def dgram(kind):
+    """Of the whole way of a datagram to UDP's, checksums in software on both."""
+    return lambda results: dearest([
+        dgram_ratio(results, kind, what, x) for what in dgram_series(results, False)
+        if "loopback" not in what for x in (64, 1400)])
+
+
+def dgram_sockets(results):
+    """Of 10 000 bound sockets to 10."""
+    return dearest([
+        ratio(*(results.get("dgram", "%s, %s" % (kind, what), x) for x in (10000, 10)))
+        for kind in ("ports", "plain") for what in dgram_series(results, True)])
+
+
 def memory(results):
     return results.get("apply", "kraw apply: memory", 100000)
 
@@ -53,6 +72,9 @@ FIGURES = [
      receive("reject-all filters", "deliver one"), ">=", 50),
     ("deliver none / nft drop in the same hook",
      receive("deliver none", "nft drop"), "<=", 1.0),
+    ("a datagram of claim ports / UDP's, the dearest way", dgram("ports"), "<=", 1.0),
+    ("a datagram of claim plain / UDP's, the dearest way", dgram("plain"), "<=", 0.99),
+    ("a datagram among 10 000 bound sockets / among 10", dgram_sockets, "<=", 1.0),
     ("apply 100 000 rules / nft -f, a rule each",
      apply("kraw apply", "nft -f, a rule each"), "<=", 0.2),
     ("apply 100 000 rules / nft -f, a set",

@@ -24,6 +24,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 from krawtest import tool
 
 PACKETS = os.environ["KRAW_BENCH"] + "/packets"
+DATAGRAMS = os.environ["KRAW_BENCH"] + "/datagrams"
 PACKET_COUNT = 2000	# for each value
 DEVICE = "bench0"	# as in packets.c
 SEED = 1		# of everything random
@@ -68,11 +69,21 @@ def write(name, lines):
     return path
 
 
-def packets(*args, count=PACKET_COUNT, repetitions=5):
-    """Instructions per packet, several times over; see packets.c."""
-    out = run(PACKETS, "-n", str(count), "-r", str(repetitions + 1),
+def per_packet(program, *args, count=PACKET_COUNT, repetitions=5):
+    """Instructions per packet, several times over, that a program prints."""
+    out = run(program, "-n", str(count), "-r", str(repetitions + 1),
               *map(str, args))
     return [float(line) for line in out.split()]
+
+
+def packets(*args, **how):
+    """... of packets.c."""
+    return per_packet(PACKETS, *args, **how)
+
+
+def datagrams(*args, **how):
+    """... of datagrams.c."""
+    return per_packet(DATAGRAMS, *args, **how)
 
 
 # --- rules ---------------------------------------------------------------------

@@ -63,6 +63,40 @@ def receive(results):
     return text
 
 
+def dgram_ratio(results, kind, what, x):
+    """Of a datagram's cost to UDP's: what is a series without the kind."""
+    value, udp = (results.get("dgram", "%s, %s" % (name, what), x)
+                  for name in (kind, "UDP"))
+    return None if value is None or udp is None else value / udp
+
+
+def dgram_series(results, sockets):
+    """What was measured of UDP: by the number of sockets, or by length."""
+    return [name[len("UDP, "):] for name in results.series("dgram")
+            if name.startswith("UDP, ") and name.endswith("sockets") == sockets]
+
+
+def dgram(results):
+    text = ""
+    for sockets, head in (
+            (False, "Instructions for a datagram, by its bytes, and their ratio to UDP's"),
+            (True, "Instructions from the device to the socket's queue, by bound sockets")):
+        names = dgram_series(results, sockets)
+        places = results.places("dgram", "UDP, " + names[0])
+        lines = []
+        for what in names:
+            for kind in ("UDP", "ports", "plain"):
+                lines.append(["%s, %s" % (kind, what)] + [
+                    number(results.get("dgram", "%s, %s" % (kind, what), x)) for x in places])
+                if not sockets:
+                    lines[-1] += [number(dgram_ratio(results, kind, what, x), 2)
+                                  for x in places]
+        text += head + "\n" + rows(
+            [""] + [str(x) for x in places] + ([] if sockets else [str(x) for x in places]),
+            lines) + "\n"
+    return text.rstrip("\n") + "\n"
+
+
 def apply(results):
     series = results.series("apply")
 
@@ -81,6 +115,7 @@ def text(results):
     """All tables."""
     parts = ["".join("%s: %s\n" % item for item in results.conditions.items())]
     parts += [table(results) for bench, table in (
-        ("idle", idle), ("lookup", lookup), ("receive", receive), ("apply", apply))
+        ("idle", idle), ("lookup", lookup), ("receive", receive),
+        ("dgram", dgram), ("apply", apply))
               if results.has(bench)]
     return "\n".join(parts)
