@@ -35,6 +35,8 @@ static const struct {
 	{ "listen", listen_main, listen_usage,
 	  "receive datagrams, by raw or datagram sockets" },
 	{ "send", send_main, send_usage, "send some" },
+	{ "bindtab", bindtab_main, bindtab_usage,
+	  "which sockets may share a port, on this very kernel" },
 	{ "save", save_main, save_usage,
 	  "the whole configuration, as apply takes it" },
 	{ "apply", apply_main, apply_usage,

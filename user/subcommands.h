@@ -6,6 +6,7 @@
 
 /* Each reads the words behind its name and returns a status. */
 int apply_main(struct args *args);
+int bindtab_main(struct args *args);
 int explain_main(struct args *args);
 int flush_main(struct args *args);
 int listen_main(struct args *args);
@@ -19,6 +20,7 @@ int stats_main(struct args *args);
 int trace_main(struct args *args);
 
 extern const char apply_usage[];
+extern const char bindtab_usage[];
 extern const char explain_usage[];
 extern const char flush_usage[];
 extern const char listen_usage[];
