@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """
-kraw bindtab: what it says of UDP and TCP is what Python's own sockets come to, of
-a claim what Winsock's table says, of raw sockets that nobody is in the way; where
-it leaves that table; as a user; without one of the families; bad input.
+kraw bindtab: what it says of UDP and TCP is what Python's own sockets come to,
+of a claim what Winsock's table says, of raw sockets that nobody is in the way;
+where it leaves that table; as a user; without one of the families; bad input.
 """
 import os
 import re
@@ -158,8 +158,9 @@ def a_claim_of_one_family():
                    and got.err.count("\n") == 1, "a note", got)
             rows = table("253")
             tap.is_(({(row["first_family"], row["second_family"])
-                      for row in rows}, [row for row in rows if row["departs"] or
-                                         row["first_error"]]),
+                      for row in rows},
+                     [row for row in rows if row["departs"] or
+                      row["first_error"]]),
                     (pairs, []), "only " + family)
 
 
@@ -183,12 +184,13 @@ def the_text():
     got = lab.right.run(*USER, tool.KRAW, "bindtab")
     tap.is_((got.returncode, got.stderr), (0, ""), "UDP, as a user")
     parts = got.stdout.split("\n\n")
-    tap.is_(parts[0], "Protocol 17 (udp), dgram sockets: the first bind across, "
-            "the second one down.", "what it is")
+    tap.is_(parts[0], "Protocol 17 (udp), dgram sockets: the first bind "
+            "across, the second one down.", "what it is")
     tap.is_([part.splitlines()[0] for part in parts[1:-1]],
             ["Both IPv4", "Both IPv6", "First dual stack, second IPv4",
              "First IPv4, second dual stack", "Both dual stack"], "tables")
-    tap.is_(parts[-1], "20 of 100 pairs are not as in Winsock's table.\n", "sum")
+    tap.is_(parts[-1], "20 of 100 pairs are not as in Winsock's table.\n",
+            "sum")
     head, *lines = parts[1].splitlines()[1:]
     tap.is_(head.split(), ["SECOND", "ADDRESS"] + [
         option + "/" + address for option in ("NONE", "REUSE", "RPORT")

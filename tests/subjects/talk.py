@@ -17,7 +17,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from krawtest import clock, sock, tap, tool
 from krawtest.dgram import Dgram, error
-from krawtest.manage import managed
+from krawtest.manage import Count, managed
 from krawtest.netns import Lab
 from krawtest.who import marker
 
@@ -30,7 +30,8 @@ USER = ("setpriv", "--reuid", "1000", "--regid", "1000", "--clear-groups",
 ANY = {4: "0.0.0.0", 6: "::"}
 LOCAL = {4: "127.0.0.1", 6: "::1"}
 SECOND = {4: "10.9.0.99", 6: "fd09::99"}
-lab.right.ip("addr add 10.9.0.99/24 dev r0", "addr add fd09::99/64 dev r0 nodad")
+lab.right.ip("addr add 10.9.0.99/24 dev r0",
+             "addr add fd09::99/64 dev r0 nodad")
 lab.left.ip(*("neigh replace %s lladdr %s dev l0 nud permanent" %
               (address, lab.r0.mac) for address in SECOND.values()))
 
@@ -115,7 +116,7 @@ def raw_socket(family, space=lab.left, address=None):
 
 @tap.case
 def raw_sockets_first():
-    """Without a claim, and beside one: two raw sockets, as Python's raw ones."""
+    """Without a claim, and beside one: two raw sockets."""
     for words in ("", "claim plain"):
         with Listen("count", "2", sockets=2) as text, \
                 Listen("hex", options=["-j"], sockets=2) as as_json:
@@ -244,9 +245,8 @@ def words_that_help():
         else:
             tap.has(run(words, lab.right, user, "").out, "type dgram", remedy)
         tool.do("proto set 253 users none", lab.right)
-        got = run(words, lab.right, user, "" if "send" in words else None) \
-            if user else None
-        if got:
+        if user:
+            got = run(words, lab.right, user, "" if "send" in words else None)
             tap.ok(got.status == 2 and "does not let this user in" in got.err
                    and got.err.count("\n") == 1, words + ": not let in", got)
             remedy = re.search(r"'kraw (proto set [^']*)'", got.err).group(1)
@@ -262,11 +262,10 @@ def words_that_help():
 @tap.case
 def udp():
     """The kernel's own datagram sockets are some, too."""
-    got = None
     with lab.right:
         process = subprocess.Popen(
-            [*USER, tool.KRAW, "listen", "proto", "udp", "port", "7777", "count",
-             "1", "echo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            [*USER, tool.KRAW, "listen", "proto", "udp", "port", "7777",
+             "count", "1", "echo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True)
     tap.is_(process.stdout.readline(), "listening proto 17 type dgram family "
             "both at :: port 7777\n", "listens")
@@ -375,8 +374,8 @@ def forms_and_files():
                         "and come")
                 tap.is_([end.end(None)[0] for end in (one, other)], [0, 0],
                         "the listeners end")
-            with Listen("dgram", "count", str(count), *form.split(), "file", "-",
-                        said_on="stderr") as one:
+            with Listen("dgram", "count", str(count), *form.split(), "file",
+                        "-", said_on="stderr") as one:
                 tap.is_(one.sockets,
                         ["listening proto 253 type dgram family both at ::"],
                         "with file -, on standard error")
@@ -418,7 +417,8 @@ def beside_others():
     """A raw one and a datagram one both receive; verdicts come before."""
     with managed(PROTO, lab.left, "claim plain"), \
             managed(PROTO, lab.right, "claim plain",
-                    "src 10.9.0.17 deliver none", "src 10.9.0.33 deliver raw"), \
+                    "src 10.9.0.17 deliver none",
+                    "src 10.9.0.33 deliver raw"), \
             Listen("raw", options=["-j"], sockets=2) as raw, \
             Listen("dgram", options=["-j"]) as dgram, \
             sock.Reader(PROTO, 4, lab.right) as reader:
@@ -461,6 +461,27 @@ def devices():
         send("10.9.0.2 dgram dev l0")
         tap.has(r0.lines(1)[0], " dev r0 ", "the device that it came in by")
         tap.is_(lo.end()[2], "0 datagrams, 0 lost\n", "the other one")
+
+
+@tap.each(4, 6)
+def what_is_lost(family):
+    """As many as the module counts, while nobody reads."""
+    with managed(PROTO, lab.left, "claim plain"), \
+            managed(PROTO, lab.right, "claim plain"), \
+            Listen("dgram") as one, \
+            Dgram(family, lab.left, connect=lab.r0.addr[family]) as out:
+        one.process.send_signal(signal.SIGSTOP)
+        with Count(PROTO, family, lab.right) as count:
+            for _ in range(400):
+                out.send(bytes(1400))
+            flush()
+        one.process.send_signal(signal.SIGCONT)
+        came, lost = (count.delta.get(name, 0)
+                      for name in ("dgram", "dgram_refused"))
+        tap.ok(came + lost == 400 and lost, "the queue overflows", count.delta)
+        one.lines(came)
+        tap.is_(one.end(), (0, "", "%d datagrams, %d lost\n" % (came, lost)),
+                "which it tells")
 
 
 # --- ends and errors ---------------------------------------------------------
@@ -508,7 +529,8 @@ def what_the_network_says(family):
     with managed(PROTO, lab.left, "claim ports"), \
             managed(PROTO, lab.right, "claim ports"):
         got = send(to + " port 7 echo", stdin=long)
-        tap.ok(got.status == 2 and "port unreachable" in got.err, "no port", got)
+        tap.ok(got.status == 2 and "port unreachable" in got.err, "no port",
+               got)
     unknown = {4: "198.51.100.1", 6: "2001:db8::1"}[family]
     got = send(unknown)
     tap.ok(got.status == 2 and "cannot be reached" in got.err, "no route", got)
