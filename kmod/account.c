@@ -39,17 +39,22 @@
 
 /**
  * struct outlook - what can be told of a packet before the kernel delivers it
- * @raw:	the raw sockets that match, without what becomes of their copies
- * @handler:	bits KRAW_HANDLER_* of the kernel's handler
- * @handled:	there is one, for this namespace
+ * @raw:	the raw sockets that match
+ * @handler:	bits KRAW_HANDLER_* of the kernel's handler, KRAW_SLOT_HANDLED
  * @policy:	IPsec policy may refuse it
+ *
+ * For each packet: small, and given by value, to be in registers.
  */
 struct outlook {
-	struct kraw_rawsock_count raw;
+	struct kraw_rawsock_found raw;
 	u32 handler;
-	bool handled;
 	bool policy;
 };
+
+static bool is_handled(struct outlook out)
+{
+	return out.handler & KRAW_SLOT_HANDLED;
+}
 
 /**
  * kraw_account_raw - count what became of a packet at raw sockets
@@ -75,11 +80,7 @@ void kraw_account_raw(const struct kraw_proto *proto, enum kraw_family family,
 	if (count->filtered)
 		kraw_stats_add(stats, family, KRAW_STATS_A_RAW_FILTERED,
 			       count->filtered);
-	if (count->unknown)
-		kraw_stats_add(stats, family, KRAW_STATS_A_RAW_UNKNOWN,
-			       count->unknown);
-	refused = count->matched - count->copies - count->filtered -
-		  count->unknown;
+	refused = count->matched - count->copies - count->filtered;
 	if (!refused)
 		return;
 	kraw_stats_add(stats, family, KRAW_STATS_A_RAW_REFUSED, refused);
@@ -99,38 +100,36 @@ static bool policy_asked(struct net *net, enum kraw_family family,
 								AF_INET6);
 }
 
-static void look(struct net *net, const struct kraw_proto *proto,
-		 enum kraw_family family, struct sk_buff *skb,
-		 struct outlook *out)
+static struct outlook look(struct net *net, const struct kraw_proto *proto,
+			   enum kraw_family family, struct sk_buff *skb)
 {
-	*out = (struct outlook) {};
-	kraw_rawsock_ask(net, family, skb, proto->number, &out->raw);
-	out->handler = kraw_slot_flags(proto->number, family);
-	out->handled = kraw_slot_handled(proto->number, family,
-					 kraw_proto_slots(proto) & BIT(family));
-	out->policy = policy_asked(net, family, skb);
+	return (struct outlook) {
+		.raw = kraw_rawsock_ask(net, family, skb, proto->number),
+		.handler = kraw_slot_look(proto->number, family,
+					  kraw_proto_slots(proto) & BIT(family)),
+		.policy = policy_asked(net, family, skb),
+	};
 }
 
 /* Before a handler of the upper layer the kernel asks for membership. */
 static bool membership_asked(enum kraw_family family, const struct sk_buff *skb,
-			     const struct outlook *out)
+			     struct outlook out)
 {
-	return family == KRAW_IPV6 && out->handler & KRAW_HANDLER_FINAL &&
+	return family == KRAW_IPV6 && out.handler & KRAW_HANDLER_FINAL &&
 	       ipv6_addr_is_multicast(&ipv6_hdr(skb)->daddr);
 }
 
 static enum kraw_stats_attr forecast(struct net *net,
 				     const struct kraw_proto *proto,
 				     enum kraw_family family,
-				     struct sk_buff *skb,
-				     const struct outlook *out)
+				     struct sk_buff *skb, struct outlook out)
 {
-	bool policy = out->policy;
+	bool policy = out.policy;
 
-	if (out->handled) {
+	if (is_handled(out)) {
 		/* A claim's handler asks for itself. */
-		if (out->handler & KRAW_HANDLER_NO_POLICY &&
-		    !(out->handler & KRAW_HANDLER_KRAW))
+		if (out.handler & KRAW_HANDLER_NO_POLICY &&
+		    !(out.handler & KRAW_HANDLER_KRAW))
 			policy = false;
 		if (policy)
 			return KRAW_STATS_A_END_UNKNOWN;
@@ -139,20 +138,37 @@ static enum kraw_stats_attr forecast(struct net *net,
 			return KRAW_STATS_A_END_DISCARD;
 		return KRAW_STATS_A_END_HANDLER;
 	}
-	if (out->raw.matched)
+	if (out.raw.matched)
 		return KRAW_STATS_A_END_RAW;
 	return policy ? KRAW_STATS_A_END_UNKNOWN : KRAW_STATS_A_END_NOBODY;
 }
 
-static unsigned int match(struct net *net, const struct kraw_proto *proto,
-			  enum kraw_family family, struct sk_buff *skb,
-			  struct outlook *out)
+/* What becomes of copies for raw sockets is unknown. */
+static void count_found(const struct kraw_proto *proto, enum kraw_family family,
+			struct kraw_rawsock_found raw)
+{
+	const struct kraw_stats *stats = proto->stats;
+
+	if (!raw.matched)
+		return;
+	kraw_stats_add(stats, family, KRAW_STATS_A_RAW_MATCHED, raw.matched);
+	if (raw.filtered)
+		kraw_stats_add(stats, family, KRAW_STATS_A_RAW_FILTERED,
+			       raw.filtered);
+	if (raw.matched != raw.filtered)
+		kraw_stats_add(stats, family, KRAW_STATS_A_RAW_UNKNOWN,
+			       raw.matched - raw.filtered);
+}
+
+static inline unsigned int match(struct net *net,
+				 const struct kraw_proto *proto,
+				 enum kraw_family family, struct sk_buff *skb,
+				 struct outlook out)
 {
 	enum kraw_stats_attr end = forecast(net, proto, family, skb, out);
 
 	kraw_expect(proto, skb);
-	out->raw.unknown = out->raw.matched - out->raw.filtered;
-	kraw_account_raw(proto, family, &out->raw);
+	count_found(proto, family, out.raw);
 	if (end == KRAW_STATS_A_END_NOBODY) {
 		kraw_stats_inc(proto->stats, family, KRAW_STATS_A_UNREACH);
 		kraw_stats_inc(proto->stats, family,
@@ -200,9 +216,11 @@ static enum kraw_stats_attr deliver(const struct kraw_proto *proto,
 				    enum kraw_family family,
 				    struct sk_buff *skb,
 				    const struct nf_hook_state *state,
-				    struct outlook *out)
+				    struct outlook out)
 {
-	struct kraw_rawsock_count *raw = &out->raw;
+	struct kraw_rawsock_count raw = {
+		.matched = out.raw.matched, .filtered = out.raw.filtered,
+	};
 	struct net *net = state->net;
 	struct kraw_icmp_seen icmp;
 	struct kraw_watch watch;
@@ -219,27 +237,27 @@ static enum kraw_stats_attr deliver(const struct kraw_proto *proto,
 	kraw_watch_end(&watch);
 
 	for (i = 0; i < KRAW_REFUSALS; i++) {
-		raw->refused[i] = watch.refused[i];
+		raw.refused[i] = watch.refused[i];
 		refused += watch.refused[i];
 	}
 	/* A socket may have been opened since it was asked. */
-	raw->matched = max(raw->matched, raw->filtered + refused);
-	raw->copies = raw->matched - raw->filtered - refused;
-	kraw_account_raw(proto, family, raw);
+	raw.matched = max(raw.matched, raw.filtered + refused);
+	raw.copies = raw.matched - raw.filtered - refused;
+	kraw_account_raw(proto, family, &raw);
 
-	if (out->handled) {
+	if (is_handled(out)) {
 		if (watch.policy)
 			return KRAW_STATS_A_END_POLICY;
 		if (watch.discarded)
 			return KRAW_STATS_A_END_DISCARD;
 		/* A claim's handler asks the policy by itself. */
-		if (out->handler & KRAW_HANDLER_KRAW &&
+		if (out.handler & KRAW_HANDLER_KRAW &&
 		    claimed == kraw_stats_here(proto->stats, family,
 					       KRAW_STATS_A_CLAIM_HANDLED))
 			return KRAW_STATS_A_END_POLICY;
 		return KRAW_STATS_A_END_HANDLER;
 	}
-	if (raw->matched)
+	if (raw.matched)
 		return KRAW_STATS_A_END_RAW;
 	if (unknown == unknown_protos(net, family))
 		return KRAW_STATS_A_END_POLICY;
@@ -247,10 +265,10 @@ static enum kraw_stats_attr deliver(const struct kraw_proto *proto,
 	return KRAW_STATS_A_END_NOBODY;
 }
 
-static unsigned int exact(const struct kraw_proto *proto,
-			  enum kraw_family family, struct sk_buff *skb,
-			  const struct nf_hook_state *state,
-			  struct outlook *out)
+static noinline unsigned int exact(const struct kraw_proto *proto,
+				   enum kraw_family family, struct sk_buff *skb,
+				   const struct nf_hook_state *state,
+				   struct outlook out)
 {
 	const struct nf_hook_entries *hooks;
 	enum kraw_stats_attr end;
@@ -262,10 +280,10 @@ static unsigned int exact(const struct kraw_proto *proto,
 	if (!hooks || !pskb_may_pull(skb, skb_transport_offset(skb)))
 		return match(state->net, proto, family, skb, out);
 	/* A handler and nothing to stop the packet: it can as well pass on. */
-	if (next == hooks->num_hook_entries && out->handled && !out->policy &&
-	    out->raw.matched == out->raw.filtered &&
+	if (next == hooks->num_hook_entries && is_handled(out) && !out.policy &&
+	    out.raw.matched == out.raw.filtered &&
 	    !membership_asked(family, skb, out)) {
-		kraw_account_raw(proto, family, &out->raw);
+		count_found(proto, family, out.raw);
 		kraw_stats_inc(proto->stats, family, KRAW_STATS_A_END_HANDLER);
 		return NF_ACCEPT;
 	}
@@ -299,21 +317,20 @@ unsigned int kraw_account_all(const struct kraw_proto *proto,
 			      const struct nf_hook_state *state)
 {
 	struct net *net = state->net;
-	struct outlook out;
+	struct outlook out = look(net, proto, family, skb);
 
-	look(net, proto, family, skb, &out);
 	/* A claim's handler answers for itself. */
-	if (!out.handled && out.raw.matched &&
+	if (!is_handled(out) && out.raw.matched &&
 	    kraw_unreach_wanted(proto->unreach, true) &&
 	    kraw_unreach_policy(family, skb))
 		kraw_unreach_answer(proto, family, skb);
-	if (!out.handled && !out.raw.matched &&
+	if (!is_handled(out) && !out.raw.matched &&
 	    !kraw_unreach_wanted(proto->unreach, false)) {
 		kraw_deliver_unwanted(proto, family, skb);
 		return NF_STOLEN;
 	}
 	/* If none matched, the kernel answers. */
 	if (proto->account == KRAW_ACCOUNT_EXACT)
-		return exact(proto, family, skb, state, &out);
-	return match(net, proto, family, skb, &out);
+		return exact(proto, family, skb, state, out);
+	return match(net, proto, family, skb, out);
 }

@@ -38,7 +38,7 @@ static const struct kraw_proto *claim_find(struct net *net, u8 number,
 	const struct kraw_config *config;
 	const struct kraw_proto *proto;
 
-	config = rcu_dereference(kraw_net(net)->config);
+	config = rcu_dereference(kraw_net_rcu(net)->config);
 	proto = config->proto[number];
 	return kraw_proto_slots(proto) & BIT(family) ? proto : NULL;
 }
@@ -68,8 +68,8 @@ static enum outcome consume(struct net *net, const struct kraw_proto *proto,
 	return DELIVERED;
 }
 
-static enum outcome handle(struct net *net, u8 number, enum kraw_family family,
-			   struct sk_buff *skb)
+static inline enum outcome handle(struct net *net, u8 number,
+				  enum kraw_family family, struct sk_buff *skb)
 {
 	const struct kraw_proto *proto = NULL;
 

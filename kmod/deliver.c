@@ -418,6 +418,41 @@ static const u8 verdict_counter[KRAW_VERDICT_MAX + 1] = {
 	[KRAW_VERDICT_REJECT]	= KRAW_STATS_A_REJECT,
 };
 
+/* Any verdict but all. */
+static noinline unsigned int carry_out(const struct kraw_proto *proto,
+				       const struct kraw_decision *decision,
+				       enum kraw_stats_attr dropped,
+				       enum kraw_family family,
+				       struct sk_buff *skb, struct net *net)
+{
+	switch (decision->verdict) {
+	case KRAW_VERDICT_NONE:
+		end(proto, family, dropped);
+		return NF_DROP;
+	case KRAW_VERDICT_REJECT:
+		end(proto, family, dropped);
+		kraw_unreach_drop(proto, family, skb, true);
+		return NF_STOLEN;
+	}
+	if (confirm(skb) != NF_ACCEPT) {
+		end(proto, family, KRAW_STATS_A_END_DISCARD);
+		return NF_DROP;
+	}
+	if (!pull(family, skb))
+		discard(net, proto, skb, SKB_DROP_REASON_NOT_SPECIFIED);
+	else if (decision->verdict == KRAW_VERDICT_RAW)
+		raw(net, proto, family, skb);
+	else if (decision->verdict == KRAW_VERDICT_ONE)
+		one(net, proto, decision, family, skb);
+	else if (!handled(proto, family))
+		kraw_deliver_unwanted(proto, family, skb);
+	else if (family == KRAW_IPV4)
+		kernel4(net, proto, skb);
+	else
+		kernel6(net, proto, skb);
+	return NF_STOLEN;
+}
+
 /**
  * kraw_deliver - carry a verdict out
  * @proto:	the packet's protocol, managed
@@ -435,38 +470,12 @@ unsigned int kraw_deliver(const struct kraw_proto *proto,
 			  enum kraw_stats_attr dropped, enum kraw_family family,
 			  struct sk_buff *skb, const struct nf_hook_state *state)
 {
-	struct net *net = state->net;
 	u8 verdict = decision->verdict;
 
 	kraw_stats_inc(proto->stats, family, verdict_counter[verdict]);
-	switch (verdict) {
-	case KRAW_VERDICT_ALL:
+	if (verdict == KRAW_VERDICT_ALL)
 		return kraw_account_all(proto, family, skb, state);
-	case KRAW_VERDICT_NONE:
-		end(proto, family, dropped);
-		return NF_DROP;
-	case KRAW_VERDICT_REJECT:
-		end(proto, family, dropped);
-		kraw_unreach_drop(proto, family, skb, true);
-		return NF_STOLEN;
-	}
-	if (confirm(skb) != NF_ACCEPT) {
-		end(proto, family, KRAW_STATS_A_END_DISCARD);
-		return NF_DROP;
-	}
-	if (!pull(family, skb))
-		discard(net, proto, skb, SKB_DROP_REASON_NOT_SPECIFIED);
-	else if (verdict == KRAW_VERDICT_RAW)
-		raw(net, proto, family, skb);
-	else if (verdict == KRAW_VERDICT_ONE)
-		one(net, proto, decision, family, skb);
-	else if (!handled(proto, family))
-		kraw_deliver_unwanted(proto, family, skb);
-	else if (family == KRAW_IPV4)
-		kernel4(net, proto, skb);
-	else
-		kernel6(net, proto, skb);
-	return NF_STOLEN;
+	return carry_out(proto, decision, dropped, family, skb, state->net);
 }
 
 /**

@@ -45,20 +45,17 @@ static void mirror(struct net *net, const struct kraw_proto *proto,
  */
 static const struct kraw_rule *classify(struct net *net,
 					const struct kraw_proto *proto,
+					const struct kraw_ruleset *rules,
 					enum kraw_family family,
 					struct sk_buff *skb,
 					enum kraw_stats_attr *dropped)
 {
-	const struct kraw_ruleset *rules;
 	const struct kraw_rule *rule;
 	struct kraw_packet packet;
 	bool limited = false;
 	u16 fields;
 
 	*dropped = KRAW_STATS_A_END_PROTO;
-	rules = kraw_proto_rules(proto, KRAW_HOOK_INPUT);
-	if (!rules)
-		return NULL;
 	fields = kraw_ruleset_fields(rules);
 	kraw_packet_read(&packet, family, skb, fields);
 	if (fields & KRAW_FIELD_DEV)
@@ -122,21 +119,46 @@ static noinline void passed_recorded(struct net *net,
 	kraw_record_end(&record);
 }
 
-static unsigned int decide(const struct kraw_proto *proto,
-			   enum kraw_family family, struct sk_buff *skb,
-			   const struct nf_hook_state *state)
+/* @rule decides, NULL: the protocol does. */
+static inline unsigned int deliver(const struct kraw_proto *proto,
+				   const struct kraw_rule *rule,
+				   enum kraw_stats_attr dropped,
+				   enum kraw_family family, struct sk_buff *skb,
+				   const struct nf_hook_state *state)
 {
-	const struct kraw_decision *decision;
-	enum kraw_stats_attr dropped;
-	const struct kraw_rule *rule;
+	const struct kraw_decision *decision = rule ? &rule->decision :
+						      &proto->deliver;
 
-	kraw_stats_inc(proto->stats, family, KRAW_STATS_A_SEEN);
-	rule = classify(state->net, proto, family, skb, &dropped);
-	decision = rule ? &rule->decision : &proto->deliver;
 	if (kraw_recording())
 		return deliver_recorded(proto, rule, decision, dropped, family,
 					skb, state);
 	return kraw_deliver(proto, decision, dropped, family, skb, state);
+}
+
+/* What rules need on the stack is not cleared for packets without any. */
+static noinline unsigned int
+decide_by_rules(const struct kraw_proto *proto,
+		const struct kraw_ruleset *rules, enum kraw_family family,
+		struct sk_buff *skb, const struct nf_hook_state *state)
+{
+	enum kraw_stats_attr dropped;
+	const struct kraw_rule *rule;
+
+	rule = classify(state->net, proto, rules, family, skb, &dropped);
+	return deliver(proto, rule, dropped, family, skb, state);
+}
+
+static unsigned int decide(const struct kraw_proto *proto,
+			   enum kraw_family family, struct sk_buff *skb,
+			   const struct nf_hook_state *state)
+{
+	const struct kraw_ruleset *rules;
+
+	kraw_stats_inc(proto->stats, family, KRAW_STATS_A_SEEN);
+	rules = kraw_proto_rules(proto, KRAW_HOOK_INPUT);
+	if (rules)
+		return decide_by_rules(proto, rules, family, skb, state);
+	return deliver(proto, NULL, KRAW_STATS_A_END_PROTO, family, skb, state);
 }
 
 static unsigned int kraw_input4(void *priv, struct sk_buff *skb,

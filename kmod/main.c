@@ -12,7 +12,6 @@
 #include <linux/net.h>
 #include <net/genetlink.h>
 #include <net/net_namespace.h>
-#include <net/netns/generic.h>
 #include "config.h"
 #include "dgram.h"
 #include "input.h"
@@ -27,11 +26,11 @@
 #include "tracer.h"
 #include "uapi/linux/kraw.h"
 
-static unsigned int net_id __read_mostly;
+unsigned int kraw_net_id __read_mostly;
 
 struct kraw_net *kraw_net(const struct net *net)
 {
-	return net_generic(net, net_id);
+	return net_generic(net, kraw_net_id);
 }
 
 static int __net_init net_init(struct net *net)
@@ -59,7 +58,7 @@ static void __net_exit net_pre_exit(struct net *net)
 static struct pernet_operations net_ops = {
 	.init		= net_init,
 	.pre_exit	= net_pre_exit,
-	.id		= &net_id,
+	.id		= &kraw_net_id,
 	.size		= sizeof(struct kraw_net),
 };
 

@@ -6,7 +6,9 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/netfilter.h>
+#include <linux/rcupdate.h>
 #include <net/net_namespace.h>
+#include <net/netns/generic.h>
 
 struct kraw_config;
 
@@ -52,6 +54,14 @@ struct kraw_net {
 	struct list_head tracers;
 };
 
+extern unsigned int kraw_net_id;
+
 struct kraw_net *kraw_net(const struct net *net);
+
+/* The same in an RCU read side: the kernel's own function would begin another. */
+static inline struct kraw_net *kraw_net_rcu(const struct net *net)
+{
+	return rcu_dereference(net->gen)->ptr[kraw_net_id];
+}
 
 #endif /* _KRAW_NET_H */

@@ -310,12 +310,6 @@ u32 kraw_proto_rules_count(const struct kraw_proto *proto)
 	return count;
 }
 
-/* Bits KRAW_FAMILY_* of the handler slots that it needs; NULL: none. */
-u8 kraw_proto_slots(const struct kraw_proto *proto)
-{
-	return proto && proto->claim != KRAW_CLAIM_NONE ? proto->families : 0;
-}
-
 static int stats_fill(struct sk_buff *msg, const struct kraw_proto *proto,
 		      enum kraw_family family)
 {

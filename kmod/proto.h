@@ -58,7 +58,12 @@ struct kraw_proto *kraw_proto_get(struct kraw_proto *proto);
 void kraw_proto_put(struct kraw_proto *proto);
 void kraw_proto_follow(struct kraw_proto *proto, const struct kraw_proto *old);
 u32 kraw_proto_rules_count(const struct kraw_proto *proto);
-u8 kraw_proto_slots(const struct kraw_proto *proto);
+
+/* Bits KRAW_FAMILY_* of the handler slots that it needs; NULL: none. */
+static inline u8 kraw_proto_slots(const struct kraw_proto *proto)
+{
+	return proto && proto->claim != KRAW_CLAIM_NONE ? proto->families : 0;
+}
 
 /* The rules of a hook, NULL: none. */
 static inline struct kraw_ruleset *

@@ -218,28 +218,43 @@ bool kraw_rawsock_match(struct net *net, enum kraw_family family,
 	return false;
 }
 
+static noinline struct kraw_rawsock_found ask(struct hlist_head *head,
+					      struct net *net,
+					      enum kraw_family family,
+					      struct sk_buff *skb, u8 protocol)
+{
+	struct kraw_rawsock_found found = {};
+	struct sock *sk;
+
+	sk_for_each_rcu(sk, head) {
+		if (!match(net, family, sk, skb, protocol))
+			continue;
+		found.matched++;
+		if (admits(family, sk, skb, protocol) !=
+		    KRAW_SOCKET_RESULT_COPY)
+			found.filtered++;
+	}
+	return found;
+}
+
 /**
  * kraw_rawsock_ask - count the raw sockets that match a packet
  * @net:	its namespace
  * @family:	its family
  * @skb:	its network and transport headers set
  * @protocol:	the sockets' protocol number
- * @count:	zero; result: those that matched, and of these the filtered ones
+ *
+ * Returns those that match, and how many of these filter the packet.
  */
-void kraw_rawsock_ask(struct net *net, enum kraw_family family,
-		      struct sk_buff *skb, u8 protocol,
-		      struct kraw_rawsock_count *count)
+struct kraw_rawsock_found kraw_rawsock_ask(struct net *net,
+					   enum kraw_family family,
+					   struct sk_buff *skb, u8 protocol)
 {
-	struct sock *sk;
+	struct hlist_head *head = bucket(net, family, protocol);
 
-	sk_for_each_rcu(sk, bucket(net, family, protocol)) {
-		if (!match(net, family, sk, skb, protocol))
-			continue;
-		count->matched++;
-		if (admits(family, sk, skb, protocol) !=
-		    KRAW_SOCKET_RESULT_COPY)
-			count->filtered++;
-	}
+	if (likely(hlist_empty(head)))
+		return (struct kraw_rawsock_found) {};
+	return ask(head, net, family, skb, protocol);
 }
 
 /* IPV6_CHECKSUM: whether it is asked for, and wrong. */

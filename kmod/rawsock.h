@@ -16,7 +16,6 @@ struct sock;
  * @matched:	sockets that it matched
  * @copies:	queued
  * @filtered:	refused by ICMP_FILTER, ICMP6_FILTER or multicast membership
- * @unknown:	queued or refused, the kernel does it
  * @refused:	by enum kraw_refusal; filter and full are unknown unless @exact
  * @next:	kraw_rawsock_choose(): the first choice had no room, another has
  */
@@ -25,9 +24,19 @@ struct kraw_rawsock_count {
 	u32 matched;
 	u32 copies;
 	u32 filtered;
-	u32 unknown;
 	u32 refused[KRAW_REFUSALS];
 	bool next;
+};
+
+/**
+ * struct kraw_rawsock_found - what raw sockets say before there are copies; in
+ *	a register
+ * @matched:	as in struct kraw_rawsock_count
+ * @filtered:	...
+ */
+struct kraw_rawsock_found {
+	u32 matched;
+	u32 filtered;
 };
 
 /**
@@ -69,9 +78,9 @@ struct kraw_rawsock_asked {
 u32 kraw_rawsock_inode(const struct sock *sk);
 bool kraw_rawsock_match(struct net *net, enum kraw_family family,
 			struct sk_buff *skb, u8 protocol);
-void kraw_rawsock_ask(struct net *net, enum kraw_family family,
-		      struct sk_buff *skb, u8 protocol,
-		      struct kraw_rawsock_count *count);
+struct kraw_rawsock_found kraw_rawsock_ask(struct net *net,
+					   enum kraw_family family,
+					   struct sk_buff *skb, u8 protocol);
 void kraw_rawsock_deliver(struct net *net, enum kraw_family family,
 			  struct sk_buff *skb, u8 protocol,
 			  struct kraw_rawsock_count *count);

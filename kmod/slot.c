@@ -56,7 +56,7 @@ static const char *module_of(u8 number)
 	}
 }
 
-static const void *entry4(u8 number, u32 *flags)
+static inline const void *entry4(u8 number, u32 *flags)
 {
 	const struct net_protocol *p = rcu_dereference(inet_protos[number]);
 
@@ -69,7 +69,7 @@ static const void *entry4(u8 number, u32 *flags)
 	return p->handler;
 }
 
-static const void *entry6(u8 number, u32 *flags)
+static inline const void *entry6(u8 number, u32 *flags)
 {
 	const struct inet6_protocol *p = rcu_dereference(inet6_protos[number]);
 
@@ -85,7 +85,7 @@ static const void *entry6(u8 number, u32 *flags)
 }
 
 /* The handler's function, NULL if there is none, and its bits KRAW_HANDLER_*. */
-static const void *entry(u8 number, enum kraw_family family, u32 *flags)
+static inline const void *entry(u8 number, enum kraw_family family, u32 *flags)
 {
 	*flags = 0;
 	return family == KRAW_IPV4 ? entry4(number, flags) :
@@ -93,18 +93,21 @@ static const void *entry(u8 number, enum kraw_family family, u32 *flags)
 }
 
 /**
- * kraw_slot_flags - what is to be known of the kernel's handler of a protocol
+ * kraw_slot_look - what is to be known of the kernel's handler of a protocol
  * @number:	protocol number
  * @family:	in this family
+ * @claimed:	the namespace claims it
  *
- * Context: RCU. Returns bits KRAW_HANDLER_NO_POLICY, _FINAL, _KRAW; 0 without a
- * handler.
+ * Context: RCU. Returns bits KRAW_HANDLER_NO_POLICY, _FINAL, _KRAW, and
+ * KRAW_SLOT_HANDLED as kraw_slot_handled(); 0 without a handler.
  */
-u32 kraw_slot_flags(u8 number, enum kraw_family family)
+u32 kraw_slot_look(u8 number, enum kraw_family family, bool claimed)
 {
 	u32 flags;
 
-	entry(number, family, &flags);
+	if (entry(number, family, &flags) &&
+	    (claimed || !(flags & KRAW_HANDLER_KRAW)))
+		flags |= KRAW_SLOT_HANDLED;
 	return flags;
 }
 

@@ -20,6 +20,9 @@ struct kraw_handler {
 	u32 flags;
 };
 
+/* Beside the bits KRAW_HANDLER_*: the namespace has this handler. */
+#define KRAW_SLOT_HANDLED	BIT(31)
+
 int kraw_slot_permit(struct sk_buff *request, struct netlink_ext_ack *extack);
 int kraw_slot_check(u8 number, u8 families, struct netlink_ext_ack *extack);
 int kraw_slot_get(u8 number, u8 families, struct netlink_ext_ack *extack);
@@ -28,7 +31,7 @@ bool kraw_slot_held(u8 number, enum kraw_family family);
 void kraw_slot_name(const void *function, struct kraw_handler *handler);
 bool kraw_slot_handler(u8 number, enum kraw_family family,
 		       struct kraw_handler *handler);
-u32 kraw_slot_flags(u8 number, enum kraw_family family);
+u32 kraw_slot_look(u8 number, enum kraw_family family, bool claimed);
 bool kraw_slot_handled(u8 number, enum kraw_family family, bool claimed);
 int kraw_slot_fill(struct sk_buff *msg, u8 number, enum kraw_family family,
 		   const struct kraw_handler *handler);

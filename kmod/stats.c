@@ -52,7 +52,7 @@ u64 kraw_stats_read(const struct kraw_stats *stats, enum kraw_family family,
 
 		do {
 			start = u64_stats_fetch_begin(&cpu->syncp);
-			count = u64_stats_read(&cpu->count[family][counter]);
+			count = u64_stats_read(&cpu->count[counter][family]);
 		} while (u64_stats_fetch_retry(&cpu->syncp, start));
 		sum += count;
 	}

@@ -18,8 +18,9 @@
 /* Counters are numbered as their attributes, from KRAW_STATS_A_SEEN on. */
 #define KRAW_STATS_LAST	KRAW_STATS_A_MAX
 
+/* By the counter first: that is known when a place that counts is compiled. */
 struct kraw_stats_cpu {
-	u64_stats_t count[KRAW_FAMILIES][KRAW_STATS_LAST + 1];
+	u64_stats_t count[KRAW_STATS_LAST + 1][KRAW_FAMILIES];
 	struct u64_stats_sync syncp;
 };
 
@@ -46,7 +47,7 @@ static inline void kraw_stats_add(const struct kraw_stats *stats,
 	struct kraw_stats_cpu *cpu = this_cpu_ptr(stats->cpu);
 
 	u64_stats_update_begin(&cpu->syncp);
-	u64_stats_add(&cpu->count[family][counter], n);
+	u64_stats_add(&cpu->count[counter][family], n);
 	u64_stats_update_end(&cpu->syncp);
 }
 
@@ -65,7 +66,7 @@ static inline u64 kraw_stats_here(const struct kraw_stats *stats,
 				  enum kraw_family family,
 				  enum kraw_stats_attr counter)
 {
-	return u64_stats_read(&this_cpu_ptr(stats->cpu)->count[family][counter]);
+	return u64_stats_read(&this_cpu_ptr(stats->cpu)->count[counter][family]);
 }
 
 #endif /* _KRAW_STATS_H */
