@@ -108,7 +108,7 @@ void kraw_binds_leave(struct kraw_dgram *dgram);
 int kraw_binds_set(struct kraw_dgram *dgram, struct kraw_bind *new);
 void kraw_binds_unset(struct kraw_dgram *dgram);
 struct sock *kraw_binds_find(struct kraw_binds *binds,
-			     const struct kraw_bind_key *key,
+			     struct kraw_bind_key *key,
 			     const struct kraw_arrival *at);
 struct rhlist_head *kraw_binds_all(struct kraw_binds *binds,
 				   __be16 lport);

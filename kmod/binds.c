@@ -23,7 +23,8 @@
 
 #define FAMILIES_ALL	(KRAW_FAMILY_IPV4 | KRAW_FAMILY_IPV6)
 
-static u32 key_hash(const void *data, u32 len, u32 seed)
+/* These two are on the way of each packet: inline, calls would show. */
+static __always_inline u32 key_hash(const void *data, u32 len, u32 seed)
 {
 	const struct kraw_bind_key *key = data;
 
@@ -33,7 +34,8 @@ static u32 key_hash(const void *data, u32 len, u32 seed)
 			    (__force u32)key->pport, seed);
 }
 
-static int key_compare(struct rhashtable_compare_arg *arg, const void *object)
+static __always_inline int key_compare(struct rhashtable_compare_arg *arg,
+				       const void *object)
 {
 	const struct kraw_bind_key *key = arg->key;
 	const struct kraw_bind *bind = object;
@@ -348,32 +350,31 @@ static struct sock *best_of(struct kraw_binds *binds,
 /**
  * kraw_binds_find - the socket that a packet is for
  * @binds:	the table
- * @key:	the packet's addresses and ports
+ * @key:	the packet's addresses and ports; is lost
  * @at:		where it came in
  *
  * Context: RCU. Returns it or NULL.
  */
 struct sock *kraw_binds_find(struct kraw_binds *binds,
-			     const struct kraw_bind_key *key,
+			     struct kraw_bind_key *key,
 			     const struct kraw_arrival *at)
 {
-	struct kraw_bind_key less;
-	struct sock *sk = NULL;
+	struct sock *sk;
 
-	if (READ_ONCE(binds->peers))
+	if (READ_ONCE(binds->peers)) {
 		sk = best_of(binds, key, at);
-	if (sk)
-		return sk;
-	less.local = key->local;
-	less.peer = in6addr_any;
-	less.lport = key->lport;
-	less.pport = 0;
-	if (READ_ONCE(binds->locals))
-		sk = best_of(binds, &less, at);
-	if (sk)
-		return sk;
-	less.local = in6addr_any;
-	return best_of(binds, &less, at);
+		if (sk)
+			return sk;
+	}
+	key->peer = (struct in6_addr) {};
+	key->pport = 0;
+	if (READ_ONCE(binds->locals)) {
+		sk = best_of(binds, key, at);
+		if (sk)
+			return sk;
+	}
+	key->local = (struct in6_addr) {};
+	return best_of(binds, key, at);
 }
 
 /* All entries of a port, for rhl_for_each_entry_rcu(). Context: RCU. */

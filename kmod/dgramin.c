@@ -32,9 +32,10 @@
 #include "uapi/linux/kraw.h"
 
 /* Reads the addresses and, with ports, those of a packet or its sender's. */
-static void read_key(struct kraw_bind_key *key, enum kraw_family family,
-		     const void *local, const void *peer, __be16 lport,
-		     __be16 pport)
+static __always_inline void read_key(struct kraw_bind_key *key,
+				     enum kraw_family family,
+				     const void *local, const void *peer,
+				     __be16 lport, __be16 pport)
 {
 	if (family == KRAW_IPV4) {
 		ipv6_addr_set_v4mapped(*(const __be32 *)local, &key->local);
@@ -47,8 +48,10 @@ static void read_key(struct kraw_bind_key *key, enum kraw_family family,
 	key->pport = pport;
 }
 
-static void read_arrival(struct kraw_arrival *at, struct net *net,
-			 enum kraw_family family, struct sk_buff *skb)
+static __always_inline void read_arrival(struct kraw_arrival *at,
+					 struct net *net,
+					 enum kraw_family family,
+					 struct sk_buff *skb)
 {
 	at->net = net;
 	at->family = family;
@@ -59,24 +62,6 @@ static void read_arrival(struct kraw_arrival *at, struct net *net,
 		at->dif = inet6_iif(skb);
 		at->sdif = inet6_sdif(skb);
 	}
-}
-
-/* SO_REUSEPORT: one of the group, by flow or by its program. */
-static struct sock *of_group(struct sock *sk, const struct kraw_bind_key *key,
-			     struct sk_buff *skb)
-{
-	static u32 seed __read_mostly;
-	u32 hash;
-
-	if (!sk->sk_reuseport || sk->sk_state == TCP_ESTABLISHED)
-		return sk;
-	net_get_random_once(&seed, sizeof(seed));
-	hash = jhash_3words(ipv6_addr_hash(&key->peer),
-			    ipv6_addr_hash(&key->local),
-			    (__force u32)key->lport << 16 |
-			    (__force u32)key->pport, seed);
-	return reuseport_select_sock(sk, hash, skb, kraw_dgram_header(sk)) ?:
-	       sk;
 }
 
 /**
@@ -108,8 +93,8 @@ struct sock *kraw_dgram_sender(struct net *net, const struct kraw_proto *proto,
 }
 
 /* The socket's filter, which cannot cut our header off, and its queue. */
-static enum kraw_socket_result queue(struct sock *sk, struct sk_buff *skb,
-				     enum skb_drop_reason *reason)
+static __always_inline enum kraw_socket_result
+queue(struct sock *sk, struct sk_buff *skb, enum skb_drop_reason *reason)
 {
 	*reason = SKB_DROP_REASON_SOCKET_FILTER;
 	if (sk_filter_trim_cap(sk, skb, kraw_dgram_header(sk) ?: 1))
@@ -202,7 +187,7 @@ static bool give_all(const struct kraw_proto *proto, struct sk_buff *skb,
 }
 
 /* Our header is there, and as much as it says. */
-static bool is_whole(struct sk_buff *skb)
+static __always_inline bool is_whole(struct sk_buff *skb)
 {
 	const struct udphdr *hdr;
 	unsigned int len;
@@ -236,35 +221,66 @@ static bool for_many(enum kraw_family family, const struct sk_buff *skb)
 	return ipv6_addr_is_multicast(&ipv6_hdr(skb)->daddr);
 }
 
+static __always_inline void read_addresses(const struct kraw_proto *proto,
+					   enum kraw_family family,
+					   const struct sk_buff *skb,
+					   struct kraw_bind_key *key)
+{
+	const struct udphdr *hdr = (struct udphdr *)skb->data;
+	__be16 lport = 0, pport = 0;
+
+	if (proto->binds->has_ports) {
+		lport = hdr->dest;
+		pport = hdr->source;
+	}
+	if (family == KRAW_IPV4)
+		read_key(key, family, &ip_hdr(skb)->daddr, &ip_hdr(skb)->saddr,
+			 lport, pport);
+	else
+		read_key(key, family, &ipv6_hdr(skb)->daddr,
+			 &ipv6_hdr(skb)->saddr, lport, pport);
+}
+
 /*
  * Returns what is wrong with the packet, or KRAW_DGRAM_RESULT_SOCKETS; its
- * checksum may be left out.
+ * checksum may be left out. Inline: what it fills need not be cleared then.
  */
-static enum kraw_dgram_result read_packet(struct net *net,
-					  const struct kraw_proto *proto,
-					  enum kraw_family family,
-					  struct sk_buff *skb, bool checked,
-					  struct kraw_bind_key *key,
-					  struct kraw_arrival *at)
+static __always_inline enum kraw_dgram_result
+read_packet(struct net *net, const struct kraw_proto *proto,
+	    enum kraw_family family, struct sk_buff *skb, bool checked,
+	    struct kraw_bind_key *key, struct kraw_arrival *at)
 {
-	const struct udphdr *hdr = NULL;
-
 	if (proto->binds->has_ports) {
 		if (!is_whole(skb))
 			return KRAW_DGRAM_RESULT_HEADER;
 		if (checked && !is_good(proto->number, family, skb))
 			return KRAW_DGRAM_RESULT_CHECKSUM;
-		hdr = (struct udphdr *)skb->data;
 	}
-	if (family == KRAW_IPV4)
-		read_key(key, family, &ip_hdr(skb)->daddr, &ip_hdr(skb)->saddr,
-			 hdr ? hdr->dest : 0, hdr ? hdr->source : 0);
-	else
-		read_key(key, family, &ipv6_hdr(skb)->daddr,
-			 &ipv6_hdr(skb)->saddr, hdr ? hdr->dest : 0,
-			 hdr ? hdr->source : 0);
+	read_addresses(proto, family, skb, key);
 	read_arrival(at, net, family, skb);
 	return KRAW_DGRAM_RESULT_SOCKETS;
+}
+
+/* SO_REUSEPORT: one of the group, by flow or by its program. */
+static noinline struct sock *of_group(struct sock *sk,
+				      const struct kraw_proto *proto,
+				      enum kraw_family family,
+				      struct sk_buff *skb)
+{
+	static u32 seed __read_mostly;
+	struct kraw_bind_key key;
+	u32 hash;
+
+	if (sk->sk_state == TCP_ESTABLISHED)
+		return sk;
+	read_addresses(proto, family, skb, &key);
+	net_get_random_once(&seed, sizeof(seed));
+	hash = jhash_3words(ipv6_addr_hash(&key.peer),
+			    ipv6_addr_hash(&key.local),
+			    (__force u32)key.lport << 16 |
+			    (__force u32)key.pport, seed);
+	return reuseport_select_sock(sk, hash, skb, kraw_dgram_header(sk)) ?:
+	       sk;
 }
 
 /**
@@ -297,7 +313,9 @@ enum kraw_dgram_outcome kraw_dgram_rcv(struct net *net,
 	sk = kraw_binds_find(proto->binds, &key, &at);
 	if (!sk)
 		return KRAW_DGRAM_NOBODY;
-	give(proto, family, of_group(sk, &key, skb), skb);
+	if (sk->sk_reuseport)
+		sk = of_group(sk, proto, family, skb);
+	give(proto, family, sk, skb);
 	return KRAW_DGRAM_HAD;
 }
 
@@ -368,7 +386,8 @@ static enum kraw_dgram_result expect(struct net *net,
 		if (is_doubtful(sk)) {
 			note(proto, sk, KRAW_SOCKET_RESULT_UNKNOWN);
 		} else {
-			sk = of_group(sk, &key, skb);
+			if (sk->sk_reuseport)
+				sk = of_group(sk, proto, family, skb);
 			note(proto, sk, kraw_ask_queue(sk, skb));
 		}
 		return result;
@@ -461,6 +480,16 @@ static void put_control(struct sock *sk, struct msghdr *msg,
 		ip_cmsg_recv_offset(msg, sk, skb, kraw_dgram_header(sk), 0);
 }
 
+/* Mostly it is in one piece. */
+static int copy_out(const struct sk_buff *skb, unsigned int offset,
+		    struct msghdr *msg, size_t len)
+{
+	if (offset + len > skb_headlen(skb))
+		return skb_copy_datagram_msg(skb, offset, msg, len);
+	return copy_to_iter(skb->data + offset, len, &msg->msg_iter) == len ?
+	       0 : -EFAULT;
+}
+
 int kraw_dgram_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 		       int flags, int *addr_len)
 {
@@ -480,7 +509,7 @@ int kraw_dgram_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 	copied = min(len, size);
 	if (copied < size)
 		msg->msg_flags |= MSG_TRUNC;
-	err = skb_copy_datagram_msg(skb, header, msg, copied);
+	err = copy_out(skb, header, msg, copied);
 	if (!err) {
 		if (msg->msg_name)
 			*addr_len = read_name(sk, skb, msg->msg_name);
