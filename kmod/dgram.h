@@ -91,6 +91,14 @@ struct sock *kraw_dgram_sender(struct net *net, const struct kraw_proto *proto,
 int kraw_dgram_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 		       int flags, int *addr_len);
 
+/* dgramout.c */
+struct sk_buff *kraw_dgram_build(struct sock *sk, struct msghdr *msg, size_t len,
+				 const struct dst_entry *dst, unsigned int ip);
+void kraw_dgram_write_header(struct sk_buff *skb, __be16 source, __be16 dest);
+__wsum kraw_dgram_sum(const struct sk_buff *skb);
+void kraw_dgram_dress(const struct sock *sk, struct sk_buff *skb,
+		      const struct sockcm_cookie *cookie);
+
 /* dgramopt.c */
 int kraw_dgram_setsockopt(struct sock *sk, int level, int name,
 			  sockptr_t value, unsigned int len);

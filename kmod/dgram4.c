@@ -13,7 +13,6 @@
 #include <linux/icmp.h>
 #include <linux/inetdevice.h>
 #include <linux/skbuff.h>
-#include <linux/uio.h>
 #include <net/icmp.h>
 #include <net/ip.h>
 #include <net/l3mdev.h>
@@ -21,9 +20,6 @@
 #include <net/sock.h>
 #include "compat.h"
 #include "proto.h"
-
-/* Larger ones are not in one piece: that needs many pages side by side. */
-#define LINEAR_MAX	(2 * PAGE_SIZE)
 
 /**
  * struct send - a datagram on its way out
@@ -272,20 +268,17 @@ static int check_size(const struct send *send, unsigned int headers)
 /* Our header, its checksum over the pseudo-header with our protocol. */
 static void write_header(const struct send *send, struct sk_buff *skb)
 {
-	struct udphdr *hdr = udp_hdr(skb);
 	unsigned int len = skb->len - skb_transport_offset(skb);
 
-	hdr->source = inet_sk(send->sk)->inet_sport;
-	hdr->dest = send->dport;
-	hdr->len = htons(len);
-	hdr->check = 0;
+	kraw_dgram_write_header(skb, inet_sk(send->sk)->inet_sport,
+				send->dport);
 	if (send->sk->sk_no_check_tx)
 		return;
-	hdr->check = csum_tcpudp_magic(send->fl4.saddr, send->fl4.daddr, len,
-				       send->sk->sk_protocol,
-				       skb_checksum(skb,
-						    skb_transport_offset(skb),
-						    len, 0)) ?: CSUM_MANGLED_0;
+	udp_hdr(skb)->check = csum_tcpudp_magic(send->fl4.saddr,
+						send->fl4.daddr, len,
+						send->sk->sk_protocol,
+						kraw_dgram_sum(skb)) ?:
+			      CSUM_MANGLED_0;
 }
 
 static u8 choose_ttl(const struct send *send)
@@ -327,44 +320,24 @@ static void write_ip(const struct send *send, struct sk_buff *skb)
 static struct sk_buff *build(struct send *send)
 {
 	unsigned int header = kraw_dgram_header(send->sk);
-	unsigned int headers = sizeof(struct iphdr) + header;
 	struct dst_entry *dst = &send->rt->dst;
-	size_t linear = min_t(size_t, send->len, LINEAR_MAX);
-	unsigned int room;
 	struct sk_buff *skb;
 	int err;
 
-	err = check_size(send, headers);
+	err = check_size(send, sizeof(struct iphdr) + header);
 	if (err)
 		return ERR_PTR(err);
-	room = LL_RESERVED_SPACE(dst->dev) + dst->header_len;
-	skb = sock_alloc_send_pskb(send->sk, room + headers + linear +
-				   dst->trailer_len, send->len - linear,
-				   send->msg->msg_flags & MSG_DONTWAIT, &err,
-				   PAGE_ALLOC_COSTLY_ORDER);
-	if (!skb)
-		return ERR_PTR(err);
-	skb_reserve(skb, room);
-	skb_reset_network_header(skb);
-	skb_put(skb, headers + linear);
-	skb_set_transport_header(skb, sizeof(struct iphdr));
-	skb->data_len = send->len - linear;
-	skb->len += skb->data_len;
-	err = skb_copy_datagram_from_iter(skb, headers, &send->msg->msg_iter,
-					  send->len);
-	if (err) {
-		kfree_skb(skb);
-		return ERR_PTR(err);
-	}
+	skb = kraw_dgram_build(send->sk, send->msg, send->len, dst,
+			       sizeof(struct iphdr));
+	if (IS_ERR(skb))
+		return skb;
 	if (header)
 		write_header(send, skb);
 	write_ip(send, skb);
 	skb->protocol = htons(ETH_P_IP);
-	skb->priority = send->ipc.tos != -1 ? send->ipc.priority :
-					      send->sk->sk_priority;
-	skb->mark = send->ipc.sockc.mark;
-	skb->tstamp = send->ipc.sockc.transmit_time;
-	skb_setup_tx_timestamp(skb, send->ipc.sockc.tsflags);
+	kraw_dgram_dress(send->sk, skb, &send->ipc.sockc);
+	if (send->ipc.tos != -1)
+		skb->priority = send->ipc.priority;
 	skb_dst_set(skb, dst);	/* with the reference */
 	send->rt = NULL;
 	return skb;

@@ -159,6 +159,12 @@ static int copy_plain(void *from, char *to, int offset, int len, int odd,
 	return copy_from_iter_full(to, len, &msg->msg_iter) ? 0 : -EFAULT;
 }
 
+static __sum16 checksum(const struct flowi6 *fl6, unsigned int len, __wsum sum)
+{
+	return csum_ipv6_magic(&fl6->saddr, &fl6->daddr, len, fl6->flowi6_proto,
+			       sum) ?: CSUM_MANGLED_0;
+}
+
 /* Our header in front of the first of the packets that wait. */
 static void write_header(struct send *send)
 {
@@ -175,9 +181,7 @@ static void write_header(struct send *send)
 	csum = csum_partial(hdr, sizeof(*hdr), 0);
 	skb_queue_walk(&send->sk->sk_write_queue, skb)
 		csum = csum_add(csum, skb->csum);
-	hdr->check = csum_ipv6_magic(&fl6->saddr, &fl6->daddr, len,
-				     fl6->flowi6_proto, csum) ?:
-		     CSUM_MANGLED_0;
+	hdr->check = checksum(fl6, len, csum);
 }
 
 static int too_long(const struct send *send, const struct dst_entry *dst,
@@ -227,7 +231,80 @@ static int append(struct send *send, struct dst_entry *dst)
 	return ip6_push_pending_frames(sk);
 }
 
-static int transmit(struct send *send, struct dst_entry *dst)
+/*
+ * Whether it is a single packet without anything special: then it is built here,
+ * without the socket's lock and the detour over its queue.
+ */
+static bool is_simple(const struct send *send, const struct dst_entry *dst)
+{
+	const struct ipv6_pinfo *np = inet6_sk(send->sk);
+
+	return !send->ipc.opt && !dst->header_len && !dst_xfrm(dst) &&
+	       !dst->lwtstate && !np->frag_size &&
+	       !(send->msg->msg_flags & MSG_PROBE) &&
+	       sizeof(struct ipv6hdr) + kraw_dgram_header(send->sk) +
+	       send->len <= min(dst_mtu(dst), READ_ONCE(dst->dev->mtu));
+}
+
+static bool labels_flows(const struct sock *sk)
+{
+	const struct ipv6_pinfo *np = inet6_sk(sk);
+
+	return np->autoflowlabel_set ? np->autoflowlabel :
+				       ip6_default_np_autolabel(sock_net(sk));
+}
+
+/* The IP header, as the kernel would write it; the length it writes itself. */
+static void write_ip(struct send *send, struct sk_buff *skb)
+{
+	struct ipv6hdr *hdr = ipv6_hdr(skb);
+	struct flowi6 *fl6 = &send->fl6;
+	struct sock *sk = send->sk;
+
+	ip6_flow_hdr(hdr, send->ipc.tclass,
+		     ip6_make_flowlabel(sock_net(sk), skb, fl6->flowlabel,
+					labels_flows(sk), fl6));
+	hdr->hop_limit = send->ipc.hlimit;
+	hdr->nexthdr = sk->sk_protocol;
+	hdr->saddr = fl6->saddr;
+	hdr->daddr = fl6->daddr;
+}
+
+static int transmit_simple(struct send *send, struct dst_entry *dst)
+{
+	struct net *net = sock_net(send->sk);
+	struct sock *sk = send->sk;
+	struct sk_buff *skb;
+	int err;
+
+	skb = kraw_dgram_build(sk, send->msg, send->len, dst,
+			       sizeof(struct ipv6hdr));
+	if (IS_ERR(skb))
+		return PTR_ERR(skb);
+	if (kraw_dgram_header(sk)) {
+		kraw_dgram_write_header(skb, send->fl6.fl6_sport,
+					send->fl6.fl6_dport);
+		udp_hdr(skb)->check = checksum(&send->fl6,
+					       skb->len - sizeof(struct ipv6hdr),
+					       kraw_dgram_sum(skb));
+	}
+	write_ip(send, skb);
+	skb->protocol = htons(ETH_P_IPV6);
+	skb->ignore_df = ip6_sk_ignore_df(sk);
+	kraw_dgram_dress(sk, skb, &send->ipc.sockc);
+	skb_dst_set(skb, dst_clone(dst));
+	rcu_read_lock();
+	IP6_UPD_PO_STATS(net, ip6_dst_idev(dst), IPSTATS_MIB_OUT, skb->len);
+	err = ip6_local_out(net, sk, skb);
+	if (err > 0)
+		err = net_xmit_errno(err);
+	if (err)
+		IP6_INC_STATS(net, ip6_dst_idev(dst), IPSTATS_MIB_OUTDISCARDS);
+	rcu_read_unlock();
+	return err;
+}
+
+static int transmit_appended(struct send *send, struct dst_entry *dst)
 {
 	struct sock *sk = send->sk;
 	int err;
@@ -235,6 +312,16 @@ static int transmit(struct send *send, struct dst_entry *dst)
 	lock_sock(sk);
 	err = sk->sk_shutdown & SEND_SHUTDOWN ? -EPIPE : append(send, dst);
 	release_sock(sk);
+	return err;
+}
+
+static int transmit(struct send *send, struct dst_entry *dst)
+{
+	struct sock *sk = send->sk;
+	int err;
+
+	err = is_simple(send, dst) ? transmit_simple(send, dst) :
+				     transmit_appended(send, dst);
 	if (err == -ENOBUFS && !kraw_sk_recverr6(sk))
 		err = 0;
 	if (!err)
