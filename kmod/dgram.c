@@ -80,21 +80,23 @@ static int hash(struct sock *sk)
 	return 0;	/* a socket that is not bound is in no table */
 }
 
-static int pre_connect4(struct sock *sk, struct sockaddr *addr, int len)
+static int pre_connect4(struct sock *sk, struct sockaddr_unsized *addr,
+			int len)
 {
 	if (len < sizeof(struct sockaddr_in))
 		return -EINVAL;
-	return BPF_CGROUP_RUN_PROG_INET4_CONNECT_LOCK(sk, addr);
+	return kraw_bpf_connect4(sk, addr, &len);
 }
 
-static int pre_connect6(struct sock *sk, struct sockaddr *addr, int len)
+static int pre_connect6(struct sock *sk, struct sockaddr_unsized *addr,
+			int len)
 {
 	if (addr->sa_family == AF_INET)
 		return ipv6_only_sock(sk) ? -EAFNOSUPPORT :
 					    pre_connect4(sk, addr, len);
 	if (len < SIN6_LEN_RFC2133)
 		return -EINVAL;
-	return BPF_CGROUP_RUN_PROG_INET6_CONNECT_LOCK(sk, addr);
+	return kraw_bpf_connect6(sk, addr, &len);
 }
 
 /* Back to where it was before it was connected. */
@@ -115,7 +117,7 @@ static int disconnect(struct sock *sk, int flags)
 	return err;
 }
 
-static int do_connect(struct sock *sk, struct sockaddr *addr, int len)
+static int do_connect(struct sock *sk, struct sockaddr_unsized *addr, int len)
 {
 	bool has_ports = kraw_dgram(sk)->binds->has_ports;
 	int err, dev = sk->sk_bound_dev_if;
@@ -136,7 +138,7 @@ static int do_connect(struct sock *sk, struct sockaddr *addr, int len)
 	return err;
 }
 
-static int connect(struct sock *sk, struct sockaddr *addr, int len)
+static int connect(struct sock *sk, struct sockaddr_unsized *addr, int len)
 {
 	const struct sockaddr_in *sin = (struct sockaddr_in *)addr;
 	int err;
@@ -164,16 +166,25 @@ static unsigned int first_length(struct sock *sk)
 	return len;
 }
 
-static int ioctl(struct sock *sk, int cmd, unsigned long arg)
+static int ioctl(struct sock *sk, int cmd, KRAW_IOCTL_PARAM)
 {
 	switch (cmd) {
 	case SIOCOUTQ:
-		return put_user(sk_wmem_alloc_get(sk), (int __user *)arg);
+		return kraw_ioctl_put(sk_wmem_alloc_get(sk), arg);
 	case SIOCINQ:
-		return put_user(first_length(sk), (int __user *)arg);
+		return kraw_ioctl_put(first_length(sk), arg);
 	default:
 		return -ENOIOCTLCMD;
 	}
+}
+
+static int recvmsg(KRAW_RECVMSG_PARAMS)
+{
+	int ret = kraw_dgram_recvmsg(sk, msg, len, flags);
+
+	if (msg->msg_name)
+		kraw_recvmsg_named(msg, addr_len);
+	return ret;
 }
 
 static struct proto prot4 = {
@@ -189,7 +200,7 @@ static struct proto prot4 = {
 	.setsockopt	= kraw_dgram_setsockopt,
 	.getsockopt	= kraw_dgram_getsockopt,
 	.sendmsg	= kraw_dgram4_sendmsg,
-	.recvmsg	= kraw_dgram_recvmsg,
+	.recvmsg	= recvmsg,
 	.release_cb	= ip4_datagram_release_cb,
 	.hash		= hash,
 	.unhash		= kraw_bind_drop,
@@ -212,7 +223,7 @@ static struct proto prot6 = {
 	.setsockopt	= kraw_dgram_setsockopt,
 	.getsockopt	= kraw_dgram_getsockopt,
 	.sendmsg	= kraw_dgram6_sendmsg,
-	.recvmsg	= kraw_dgram_recvmsg,
+	.recvmsg	= recvmsg,
 	.release_cb	= ip6_datagram_release_cb,
 	.hash		= hash,
 	.unhash		= kraw_bind_drop,
@@ -220,6 +231,7 @@ static struct proto prot6 = {
 	.put_port	= kraw_bind_drop,
 	.no_autobind	= true,
 	.obj_size	= sizeof(struct kraw_dgram6),
+	KRAW_PINFO_OFFSET(struct kraw_dgram6, inet6)
 };
 
 /* Without ports the kernel's number of the socket is not one. */
@@ -230,19 +242,19 @@ static int bound(struct socket *sock, int err)
 	return err;
 }
 
-static int bind4(struct socket *sock, struct sockaddr *addr, int len)
+static int bind4(struct socket *sock, struct sockaddr_unsized *addr, int len)
 {
 	return bound(sock, inet_bind(sock, addr, len));
 }
 
-static int bind6(struct socket *sock, struct sockaddr *addr, int len)
+static int bind6(struct socket *sock, struct sockaddr_unsized *addr, int len)
 {
 	return bound(sock, inet6_bind(sock, addr, len));
 }
 
 /* As the kernel's, which would bind before it connects. */
-static int op_connect(struct socket *sock, struct sockaddr *addr, int len,
-		      int flags)
+static int op_connect(struct socket *sock, struct sockaddr_unsized *addr,
+		      int len, int flags)
 {
 	struct sock *sk = sock->sk;
 	int err;
@@ -276,7 +288,7 @@ static int getname4(struct socket *sock, struct sockaddr *addr, int peer)
 		memset(sin, 0, sizeof(*sin));
 		sin->sin_family = AF_INET;
 		sin->sin_addr.s_addr = inet_sk(sk)->inet_daddr;
-		BPF_CGROUP_RUN_SA_PROG(sk, addr, CGROUP_INET4_GETPEERNAME);
+		kraw_bpf_getname(sk, addr, &err, CGROUP_INET4_GETPEERNAME);
 	} else {
 		err = -ENOTCONN;
 	}
@@ -297,11 +309,11 @@ static int getname6(struct socket *sock, struct sockaddr *addr, int peer)
 		memset(sin6, 0, sizeof(*sin6));
 		sin6->sin6_family = AF_INET6;
 		sin6->sin6_addr = sk->sk_v6_daddr;
-		if (inet6_sk(sk)->sndflow)
+		if (kraw_sk_sndflow6(sk))
 			sin6->sin6_flowinfo = inet6_sk(sk)->flow_label;
 		sin6->sin6_scope_id = ipv6_iface_scope_id(&sin6->sin6_addr,
 							  sk->sk_bound_dev_if);
-		BPF_CGROUP_RUN_SA_PROG(sk, addr, CGROUP_INET6_GETPEERNAME);
+		kraw_bpf_getname(sk, addr, &err, CGROUP_INET6_GETPEERNAME);
 	} else {
 		err = -ENOTCONN;
 	}

@@ -35,7 +35,7 @@ struct kraw_dgram {
 	bool closed;
 };
 
-/* The kernel finds IPv6's part at the end. */
+/* IPv6's part is at the end: older kernels find it there. */
 struct kraw_dgram6 {
 	struct kraw_dgram dgram;
 	struct ipv6_pinfo inet6;
@@ -89,7 +89,7 @@ struct sock *kraw_dgram_sender(struct net *net, const struct kraw_proto *proto,
 			       const void *saddr, const void *daddr,
 			       const struct udphdr *hdr);
 int kraw_dgram_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
-		       int flags, int *addr_len);
+		       int flags);
 
 /* dgramout.c */
 struct sk_buff *kraw_dgram_build(struct sock *sk, struct msghdr *msg, size_t len,

@@ -113,8 +113,8 @@ static int control_one(struct send *send, struct cmsghdr *cmsg)
 	int value;
 
 	if (cmsg->cmsg_level == SOL_SOCKET)
-		return __sock_cmsg_send(send->sk, send->msg, cmsg,
-					&send->ipc.sockc);
+		return kraw_sock_cmsg_send(send->sk, send->msg, cmsg,
+					   &send->ipc.sockc);
 	if (cmsg->cmsg_level == SOL_IPV6 && cmsg->cmsg_type == IPV6_PKTINFO &&
 	    send->sk->sk_family == AF_INET6)
 		return control_info6(send, cmsg);
@@ -130,10 +130,8 @@ static int control_one(struct send *send, struct cmsghdr *cmsg)
 		return min(value, 0);
 	case IP_TOS:
 		value = control_number(cmsg, 0, true);
-		if (value >= 0) {
-			send->ipc.tos = value;
-			send->ipc.priority = rt_tos2priority(value);
-		}
+		if (value >= 0)
+			kraw_ipc_set_tos(&send->ipc, value);
 		return min(value, 0);
 	case IP_RETOPTS:	/* IP options: the kernel's alone to write */
 		return -EOPNOTSUPP;
@@ -180,18 +178,22 @@ static void choose_device(struct send *send)
 	}
 }
 
+static u8 choose_tos(const struct send *send)
+{
+	return send->ipc.tos != -1 ? send->ipc.tos :
+				     READ_ONCE(inet_sk(send->sk)->tos);
+}
+
 static int route(struct send *send)
 {
 	struct inet_sock *inet = inet_sk(send->sk);
 	struct flowi4 *fl4 = &send->fl4;
 	struct sock *sk = send->sk;
-	u8 tos = get_rttos(&send->ipc, inet);
+	bool on_link = sock_flag(sk, SOCK_LOCALROUTE) ||
+		       send->msg->msg_flags & MSG_DONTROUTE;
 
-	if (sock_flag(sk, SOCK_LOCALROUTE) ||
-	    send->msg->msg_flags & MSG_DONTROUTE) {
-		tos |= RTO_ONLINK;
+	if (on_link)
 		send->connected = false;
-	}
 	choose_device(send);
 	if (send->connected) {
 		send->rt = (struct rtable *)sk_dst_check(sk, 0);
@@ -202,8 +204,9 @@ static int route(struct send *send)
 		}
 	}
 	/* A source that is not ours is refused here, unless IP_TRANSPARENT. */
-	flowi4_init_output(fl4, send->ipc.oif, send->ipc.sockc.mark, tos,
-			   RT_SCOPE_UNIVERSE, sk->sk_protocol,
+	flowi4_init_output(fl4, send->ipc.oif, send->ipc.sockc.mark,
+			   kraw_flow_tos(choose_tos(send), on_link),
+			   kraw_flow_scope(on_link), sk->sk_protocol,
 			   inet_sk_flowi_flags(sk), send->daddr,
 			   send->ipc.addr, send->dport, inet->inet_sport,
 			   sk->sk_uid);
@@ -304,7 +307,7 @@ static void write_ip(const struct send *send, struct sk_buff *skb)
 	skb->ignore_df = ip_sk_ignore_df(sk);
 	iph->version = 4;
 	iph->ihl = 5;
-	iph->tos = send->ipc.tos != -1 ? send->ipc.tos : inet->tos;
+	iph->tos = choose_tos(send);
 	iph->frag_off = 0;
 	if (inet->pmtudisc == IP_PMTUDISC_DO ||
 	    inet->pmtudisc == IP_PMTUDISC_PROBE ||
@@ -336,8 +339,7 @@ static struct sk_buff *build(struct send *send)
 	write_ip(send, skb);
 	skb->protocol = htons(ETH_P_IP);
 	kraw_dgram_dress(send->sk, skb, &send->ipc.sockc);
-	if (send->ipc.tos != -1)
-		skb->priority = send->ipc.priority;
+	skb->priority = kraw_ipc_priority(&send->ipc, send->sk);
 	skb_dst_set(skb, dst);	/* with the reference */
 	send->rt = NULL;
 	return skb;
@@ -426,7 +428,7 @@ void kraw_dgram4_prepare(const struct sock *sk, struct sk_buff *skb)
 	const struct rtable *rt = skb_rtable(skb);
 	const struct iphdr *iph = ip_hdr(skb);
 
-	if (!(inet_sk(sk)->cmsg_flags & IP_CMSG_PKTINFO) && !ipv6_sk_rxinfo(sk)) {
+	if (!(kraw_sk_cmsg_flags(sk) & IP_CMSG_PKTINFO) && !ipv6_sk_rxinfo(sk)) {
 		info->ipi_ifindex = 0;
 		info->ipi_spec_dst.s_addr = 0;
 		return;
@@ -484,14 +486,14 @@ static int convert(struct sock *sk, struct sk_buff *skb, u32 info, bool *fatal)
 	case ICMP_SOURCE_QUENCH:
 		return 0;
 	case ICMP_REDIRECT:
-		ipv4_sk_redirect(skb, sk);
+		kraw_sk_redirect4(skb, sk);
 		return 0;
 	case ICMP_PARAMETERPROB:
 		*fatal = true;
 		return -EPROTO;
 	case ICMP_DEST_UNREACH:
 		if (icmp->code == ICMP_FRAG_NEEDED) {
-			ipv4_sk_update_pmtu(skb, sk, info);
+			kraw_sk_update_pmtu4(skb, sk, info);
 			*fatal = true;
 			return inet_sk(sk)->pmtudisc != IP_PMTUDISC_DONT ?
 			       -EMSGSIZE : 0;

@@ -69,7 +69,7 @@ static int read_destination(struct send *send)
 	} else {
 		fl6->daddr = sin6->sin6_addr;
 		fl6->fl6_dport = sin6->sin6_port;
-		if (inet6_sk(sk)->sndflow)
+		if (kraw_sk_sndflow6(sk))
 			fl6->flowlabel = sin6->sin6_flowinfo &
 					 IPV6_FLOWINFO_MASK;
 		if (send->msg->msg_namelen >= sizeof(*sin6) &&
@@ -147,7 +147,7 @@ static struct dst_entry *route(struct send *send)
 	if (send->ipc.tclass < 0)
 		send->ipc.tclass = np->tclass;
 	fl6->flowlabel = ip6_make_flowinfo(send->ipc.tclass, fl6->flowlabel);
-	return ip6_sk_dst_lookup_flow(sk, fl6, final_p, send->connected);
+	return kraw_sk_route6(sk, fl6, final_p, send->connected);
 }
 
 /* The kernel computes a checksum as it copies; without ports nobody needs it. */
@@ -335,7 +335,7 @@ static int send_on(struct send *send, struct dst_entry *dst)
 		send->ipc.hlimit = ip6_sk_dst_hoplimit(inet6_sk(send->sk),
 						       &send->fl6, dst);
 	if (send->ipc.dontfrag < 0)
-		send->ipc.dontfrag = inet6_sk(send->sk)->dontfrag;
+		send->ipc.dontfrag = kraw_sk_dontfrag6(send->sk);
 	if (send->msg->msg_flags & MSG_CONFIRM) {
 		if (send->msg->msg_flags & MSG_PROBE)
 			dst_confirm_neigh(dst, &send->fl6.daddr);
@@ -355,8 +355,10 @@ static int send6(struct send *send)
 
 	if (READ_ONCE(kraw_dgram(sk)->closed))
 		return -ENETDOWN;
-	ipcm6_init(&send->ipc);
-	send->ipc.sockc.tsflags = READ_ONCE(sk->sk_tsflags);
+	send->ipc.hlimit = -1;
+	send->ipc.tclass = -1;
+	send->ipc.dontfrag = -1;
+	sockcm_init(&send->ipc.sockc, sk);
 	send->ipc.sockc.mark = READ_ONCE(sk->sk_mark);
 	send->fl6.flowi6_uid = sk->sk_uid;
 	err = read_destination(send);
@@ -512,14 +514,14 @@ void kraw_dgram6_error(const struct kraw_proto *proto, struct sk_buff *skb,
 		return;
 	}
 	if (type == NDISC_REDIRECT) {
-		ip6_sk_redirect(skb, sk);
+		kraw_sk_redirect6(skb, sk);
 		return;
 	}
 	fatal = icmpv6_err_convert(type, code, &err);
 	if (type == ICMPV6_PKT_TOOBIG) {
 		if (!ip6_sk_accept_pmtu(sk))
 			return;
-		ip6_sk_update_pmtu(skb, sk, info);
+		kraw_sk_update_pmtu6(skb, sk, info);
 		fatal |= inet6_sk(sk)->pmtudisc != IPV6_PMTUDISC_DONT;
 	}
 	if (kraw_sk_recverr6(sk))

@@ -476,7 +476,7 @@ static void put_control(struct sock *sk, struct msghdr *msg,
 	}
 	if (sk->sk_family == AF_INET6 && inet6_sk(sk)->rxopt.bits.rxinfo)
 		put_mapped_info(msg, skb);
-	if (inet_sk(sk)->cmsg_flags)
+	if (kraw_sk_cmsg_flags(sk))
 		ip_cmsg_recv_offset(msg, sk, skb, kraw_dgram_header(sk), 0);
 }
 
@@ -491,7 +491,7 @@ static int copy_out(const struct sk_buff *skb, unsigned int offset,
 }
 
 int kraw_dgram_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
-		       int flags, int *addr_len)
+		       int flags)
 {
 	unsigned int header = kraw_dgram_header(sk);
 	struct sk_buff *skb;
@@ -501,7 +501,7 @@ int kraw_dgram_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 	if (flags & MSG_OOB)
 		return -EOPNOTSUPP;
 	if (flags & MSG_ERRQUEUE)
-		return inet_recv_error(sk, msg, len, addr_len);
+		return kraw_inet_recv_error(sk, msg, len);
 	skb = skb_recv_datagram(sk, flags, &err);
 	if (!skb)
 		return READ_ONCE(kraw_dgram(sk)->closed) ? -ENETDOWN : err;
@@ -512,7 +512,8 @@ int kraw_dgram_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 	err = copy_out(skb, header, msg, copied);
 	if (!err) {
 		if (msg->msg_name)
-			*addr_len = read_name(sk, skb, msg->msg_name);
+			msg->msg_namelen = read_name(sk, skb,
+						     msg->msg_name);
 		put_control(sk, msg, skb);
 		err = flags & MSG_TRUNC ? size : copied;
 	}

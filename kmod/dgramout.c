@@ -7,6 +7,7 @@
 #include <linux/uio.h>
 #include <net/dst.h>
 #include <net/sock.h>
+#include "compat.h"
 
 /* Larger ones are not in one piece: that needs many pages side by side. */
 #define LINEAR_MAX	(2 * PAGE_SIZE)
@@ -90,8 +91,7 @@ __wsum kraw_dgram_sum(const struct sk_buff *skb)
 void kraw_dgram_dress(const struct sock *sk, struct sk_buff *skb,
 		      const struct sockcm_cookie *cookie)
 {
-	skb->priority = sk->sk_priority;
+	skb->priority = kraw_sockc_priority(cookie, sk);
 	skb->mark = cookie->mark;
-	skb->tstamp = cookie->transmit_time;
-	skb_setup_tx_timestamp(skb, cookie->tsflags);
+	kraw_skb_times(skb, sk, cookie);
 }
