@@ -15,6 +15,7 @@
 #include <net/sock_reuseport.h>
 #include <net/udp.h>
 #include "dgram.h"
+#include "monitor.h"
 #include "uapi/linux/kraw.h"
 
 #define FAMILIES_ALL	(KRAW_FAMILY_IPV4 | KRAW_FAMILY_IPV6)
@@ -390,6 +391,8 @@ void kraw_bind_drop(struct sock *sk)
 	if (rcu_access_pointer(sk->sk_reuseport_cb))
 		reuseport_detach_sock(sk);
 	mutex_lock(&dgram->binds->lock);
+	if (dgram->bind)
+		kraw_monitor_socket(dgram, KRAW_EVENT_KIND_UNBIND);
 	kraw_binds_unset(dgram);
 	mutex_unlock(&dgram->binds->lock);
 	inet_sk(sk)->inet_num = 0;

@@ -18,6 +18,7 @@
 #include <net/sock_reuseport.h>
 #include <net/udp.h>
 #include "dgram.h"
+#include "monitor.h"
 #include "stats.h"
 #include "uapi/linux/kraw.h"
 
@@ -194,6 +195,7 @@ int kraw_binds_enter(struct kraw_binds *binds, struct kraw_dgram *dgram)
 	if (binds->families & family) {
 		dgram->binds = binds;
 		list_add_tail(&dgram->list, &binds->sockets);
+		kraw_monitor_socket(dgram, KRAW_EVENT_KIND_OPEN);
 		err = 0;
 	}
 	mutex_unlock(&binds->lock);
@@ -240,6 +242,7 @@ int kraw_binds_set(struct kraw_dgram *dgram, struct kraw_bind *new)
 	if (err)
 		goto err_pair;
 	dgram->bind = new;
+	kraw_monitor_socket(dgram, KRAW_EVENT_KIND_BIND);
 	if (old)
 		take_out(binds, old);
 	return 0;
@@ -249,6 +252,7 @@ err_pair:
 	count(binds, new, -1);
 	/* Without the memory for one of its entries it has no address any more. */
 	if (old) {
+		kraw_monitor_socket(dgram, KRAW_EVENT_KIND_UNBIND);
 		take_out(binds, old);
 		dgram->bind = NULL;
 	}
@@ -292,6 +296,7 @@ void kraw_binds_close(struct kraw_binds *binds, u8 families)
 		if (dgram->closed || !(uses(sk) & families))
 			continue;
 		WRITE_ONCE(dgram->closed, true);
+		kraw_monitor_socket(dgram, KRAW_EVENT_KIND_CLOSE);
 		kraw_binds_unset(dgram);
 		if (rcu_access_pointer(sk->sk_reuseport_cb))
 			reuseport_detach_sock(sk);
@@ -309,8 +314,13 @@ void kraw_binds_leave(struct kraw_dgram *dgram)
 
 	if (!binds)
 		return;
-	kraw_bind_drop(&dgram->inet.sk);
+	if (rcu_access_pointer(dgram->inet.sk.sk_reuseport_cb))
+		reuseport_detach_sock(&dgram->inet.sk);
 	mutex_lock(&binds->lock);
+	if (!dgram->closed)
+		kraw_monitor_socket(dgram, KRAW_EVENT_KIND_CLOSE);
+	kraw_binds_unset(dgram);
+	inet_sk(&dgram->inet.sk)->inet_num = 0;
 	list_del(&dgram->list);
 	dgram->binds = NULL;
 	mutex_unlock(&binds->lock);

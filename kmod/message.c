@@ -2,8 +2,12 @@
 /* Messages of the netlink family: what all commands read and write alike. */
 #include "message.h"
 
-#include <linux/sched.h>
+#include <linux/pid.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched/signal.h>
+#include <linux/user_namespace.h>
 #include <net/genetlink.h>
+#include <net/net_namespace.h>
 #include "config.h"
 #include "netlink.h"
 #include "proto.h"
@@ -41,13 +45,62 @@ static int config_fill(struct sk_buff *msg, const struct kraw_config *config)
 	       nla_put_u32(msg, KRAW_A_RULE_COUNT, rules);
 }
 
-static int doer_fill(struct sk_buff *msg, struct task_struct *task)
+/* Whether a process namespace belongs to who owns a network namespace. */
+static bool belongs(const struct pid_namespace *pids, const struct net *net)
 {
-	char comm[TASK_COMM_LEN];
+	const struct user_namespace *users = pids->user_ns;
 
+	while (users && users->level > net->user_ns->level)
+		users = users->parent;
+	return users == net->user_ns;
+}
+
+static int pid_fill(struct sk_buff *msg, const struct upid *upid)
+{
+	struct nlattr *nest = nla_nest_start(msg, KRAW_A_PID);
+
+	if (!nest || nla_put_u32(msg, KRAW_PID_A_NUMBER, upid->nr) ||
+	    nla_put_u32(msg, KRAW_PID_A_NAMESPACE, upid->ns->ns.inum))
+		return -EMSGSIZE;
+	nla_nest_end(msg, nest);
+	return 0;
+}
+
+/* Bytes that kraw_message_doer_fill() needs at most. */
+size_t kraw_message_doer_size(struct task_struct *task)
+{
+	return nla_total_size(TASK_COMM_LEN) +
+	       (task_tgid(task)->level + 1) *
+	       nla_total_size(2 * nla_total_size(sizeof(u32)));
+}
+
+/**
+ * kraw_message_doer_fill - write which process does something
+ * @msg:	with room for it
+ * @task:	the current process
+ * @net:	the namespace whose members are told
+ *
+ * A process has a number in each process namespace that it is in, one inside of
+ * the other, and nobody knows in which ones those who listen are. So all are told,
+ * each with its namespace, for the reader to find the own one; but none of those
+ * that are outside of what the network namespace's owner owns: these numbers are
+ * not to be seen from the inside, in /proc neither.
+ *
+ * Returns 0 or -EMSGSIZE.
+ */
+int kraw_message_doer_fill(struct sk_buff *msg, struct task_struct *task,
+			   const struct net *net)
+{
+	const struct pid *pid = task_tgid(task);
+	char comm[TASK_COMM_LEN];
+	unsigned int i;
+
+	for (i = 0; i <= pid->level; i++)
+		if (belongs(pid->numbers[i].ns, net) &&
+		    pid_fill(msg, &pid->numbers[i]))
+			return -EMSGSIZE;
 	get_task_comm(comm, task);
-	return nla_put_u32(msg, KRAW_A_PID, task_tgid_nr(task)) ?:
-	       nla_put_string(msg, KRAW_A_COMM, comm);
+	return nla_put_string(msg, KRAW_A_COMM, comm);
 }
 
 /**
@@ -79,7 +132,8 @@ int kraw_message_fill(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 	     kraw_rule_fill(msg, about->rule, about->counters)) ||
 	    (about->flushed && flushed_fill(msg, about->flushed)) ||
 	    (about->config && config_fill(msg, about->config)) ||
-	    (about->doer && doer_fill(msg, about->doer))) {
+	    (about->doer &&
+	     kraw_message_doer_fill(msg, about->doer, about->net))) {
 		genlmsg_cancel(msg, hdr);
 		return -EMSGSIZE;
 	}

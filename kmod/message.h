@@ -11,13 +11,14 @@ struct kraw_config;
 struct kraw_proto;
 struct kraw_rule;
 struct kraw_rule_name;
+struct net;
 struct netlink_callback;
 struct nlattr;
 struct sk_buff;
 struct task_struct;
 
 /* More than all of a rule takes in a message, but for its program. */
-#define KRAW_MESSAGE_REST	(KRAW_EXPR_MAX + 1024)
+#define KRAW_MESSAGE_REST	(KRAW_EXPR_MAX + 2048)
 
 /**
  * struct kraw_message - what a message is about; NULL: not about such a thing
@@ -27,6 +28,7 @@ struct task_struct;
  * @flushed:	whose rules are gone
  * @config:	the whole configuration, of which the size is told
  * @doer:	the process that has changed it
+ * @net:	with @doer: the namespace whose members are told
  * @counters:	with counters
  */
 struct kraw_message {
@@ -36,6 +38,7 @@ struct kraw_message {
 	const struct kraw_rule_name *flushed;
 	const struct kraw_config *config;
 	struct task_struct *doer;
+	const struct net *net;
 	bool counters;
 };
 
@@ -44,5 +47,8 @@ int kraw_message_fill(struct sk_buff *msg, u32 portid, u32 seq, int flags,
 		      u8 cmd, const struct kraw_message *about,
 		      struct netlink_callback *cb);
 struct sk_buff *kraw_message_new(u16 insns_len);
+size_t kraw_message_doer_size(struct task_struct *task);
+int kraw_message_doer_fill(struct sk_buff *msg, struct task_struct *task,
+			   const struct net *net);
 
 #endif /* _KRAW_MESSAGE_H */

@@ -102,11 +102,12 @@ static void notify(const struct kraw_change *change)
 		.flushed = change->flushed,
 		.config = change->config,
 		.doer = current,
+		.net = net,
 	};
 	struct sk_buff *msg;
 
 	/* NLM_F_ECHO goes to the sender, be anybody listening or not. */
-	if (!genl_has_listeners(&kraw_genl, net, 0) &&
+	if (!genl_has_listeners(&kraw_genl, net, KRAW_NETLINK_CONFIG) &&
 	    !(info->nlhdr->nlmsg_flags & NLM_F_ECHO))
 		return;
 	msg = kraw_message_new(change->rule ? change->rule->insns_len : 0);
@@ -117,11 +118,12 @@ static void notify(const struct kraw_change *change)
 		nlmsg_free(msg);
 		goto err;
 	}
-	genl_notify(&kraw_genl, msg, info, 0, GFP_KERNEL);
+	genl_notify(&kraw_genl, msg, info, KRAW_NETLINK_CONFIG, GFP_KERNEL);
 	return;
 
 err:	/* tell listeners that they have missed something */
-	genl_set_err(&kraw_genl, net, info->snd_portid, 0, -ENOBUFS);
+	genl_set_err(&kraw_genl, net, info->snd_portid, KRAW_NETLINK_CONFIG,
+		     -ENOBUFS);
 }
 
 static int cmd_change(struct sk_buff *skb, struct genl_info *info)
@@ -230,7 +232,11 @@ static const struct genl_ops ops[] = {
 };
 
 static const struct genl_multicast_group groups[] = {
-	{ .name = KRAW_MCGRP_CONFIG },
+	[KRAW_NETLINK_CONFIG] = { .name = KRAW_MCGRP_CONFIG },
+	[KRAW_NETLINK_SOCKETS] = {
+		.name	= KRAW_MCGRP_SOCKETS,
+		.flags	= GENL_MCAST_CAP_NET_ADMIN,
+	},
 };
 
 struct genl_family kraw_genl __ro_after_init = {

@@ -5,6 +5,12 @@
 
 struct genl_family;
 
+/* Multicast groups: places in the family's list. */
+enum {
+	KRAW_NETLINK_CONFIG,
+	KRAW_NETLINK_SOCKETS,
+};
+
 extern struct genl_family kraw_genl;
 
 int kraw_netlink_init(void);

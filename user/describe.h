@@ -10,6 +10,7 @@ extern const struct field rule_fields[]; /* of struct rule */
 extern const struct field handler_fields[]; /* of struct handler */
 extern const struct field step_fields[]; /* of struct step */
 extern const struct field record_fields[]; /* of struct record */
+extern const struct field event_fields[]; /* of struct event */
 
 /* The part of them that a command to delete one needs. */
 extern const struct field proto_name_fields[];

@@ -2,7 +2,9 @@
 #include "config.h"
 #include "describe.h"
 #include "error.h"
+#include "event.h"
 #include "live.h"
+#include "process.h"
 #include "subcommands.h"
 
 #include <inttypes.h>
@@ -15,7 +17,9 @@ const char monitor_usage[] =
 	"Usage: kraw monitor\n"
 	"Prints each change of the configuration of this network namespace when it\n"
 	"happens: [GENERATION], the command that makes the same change, and who did\n"
-	"it: the process and its netlink port.\n"
+	"it: the process and its netlink port. And, behind a #, the datagram sockets\n"
+	"of claims that open, get an address or lose it, and close, with their process:\n"
+	"that needs CAP_NET_ADMIN.\n"
 	"With -j: a JSON object a line.\n";
 
 /* Bytes of changes that may wait for us; changes that are read at a time. */
@@ -49,8 +53,7 @@ static const char *event_name(uint8_t cmd)
 /* Who has changed something, and what there is now if it was everything. */
 struct context {
 	uint32_t port;
-	uint32_t pid; /* 0: unknown */
-	char *comm; /* to be freed; NULL: unknown */
+	struct process process; /* to be cleared */
 	bool whole;
 	uint32_t protos, rules;
 };
@@ -65,8 +68,7 @@ static int context_get(const struct nlmsghdr *nlh, struct context *context)
 	if (ret)
 		return ret;
 	context->port = nlh->nlmsg_pid;
-	get_u32(attrs[KRAW_A_PID], &context->pid);
-	context->comm = get_text(attrs[KRAW_A_COMM]);
+	process_get(nlh, &context->process);
 	context->whole = get_u32(attrs[KRAW_A_PROTO_COUNT], &context->protos);
 	get_u32(attrs[KRAW_A_RULE_COUNT], &context->rules);
 	return 0;
@@ -80,7 +82,7 @@ static bool is_flush(const struct context *context)
 
 static void add_context(json_t *json, const struct context *context)
 {
-	json_t *by = json_object();
+	json_t *by = process_json(&context->process);
 
 	if (context->whole) {
 		json_object_set_new(json, "protos",
@@ -88,10 +90,6 @@ static void add_context(json_t *json, const struct context *context)
 		json_object_set_new(json, "rules",
 				    json_integer(context->rules));
 	}
-	json_object_set_new(by, "name", output_string(context->comm));
-	json_object_set_new(by, "pid",
-			    context->pid ? json_integer(context->pid) :
-					   json_null());
 	json_object_set_new(by, "port", json_integer(context->port));
 	json_object_set_new(json, "by", by);
 }
@@ -99,17 +97,17 @@ static void add_context(json_t *json, const struct context *context)
 /* A comment, to be able to paste the line. */
 static void print_context(const struct context *context)
 {
-	char *name = context->comm ? escape(context->comm) : NULL;
+	char *process = process_text(&context->process);
 
 	if (context->whole && !is_flush(context))
 		printf("  # %" PRIu32 " protocol%s, %" PRIu32 " rule%s",
 		       context->protos, context->protos == 1 ? "" : "s",
 		       context->rules, context->rules == 1 ? "" : "s");
 	fputs("  # by ", stdout);
-	if (name && context->pid)
-		printf("%s pid %" PRIu32 " ", name, context->pid);
+	if (process)
+		printf("%s ", process);
 	printf("port %" PRIu32 "\n", context->port);
-	free(name);
+	free(process);
 }
 
 static void print_json(json_t *json)
@@ -229,6 +227,24 @@ static int event(const struct nlmsghdr *nlh, uint8_t cmd,
 	}
 }
 
+/* No command does the same, so the line is a comment. */
+static int socket_event(const struct nlmsghdr *nlh)
+{
+	struct event event;
+	int ret = event_get(nlh, &event);
+
+	if (ret)
+		return ret;
+	if (options.json) {
+		print_json(output_json(event_fields, &event));
+	} else {
+		fputs("# ", stdout);
+		output_line(event_fields, &event);
+	}
+	event_clear(&event);
+	return 0;
+}
+
 static int print_message(const struct nlmsghdr *nlh, void *data)
 {
 	const struct genlmsghdr *genl = mnl_nlmsg_get_payload(nlh);
@@ -236,8 +252,10 @@ static int print_message(const struct nlmsghdr *nlh, void *data)
 	int ret;
 
 	(void)data;
+	if (genl->cmd == KRAW_CMD_SOCKET_EVENT)
+		return socket_event(nlh);
 	ret = context_get(nlh, &context) ?: event(nlh, genl->cmd, &context);
-	free(context.comm);
+	process_clear(&context.process);
 	return ret;
 }
 
@@ -274,5 +292,9 @@ int monitor_main(struct args *args)
 	int fd, ret;
 
 	ret = args_end(args) ?: nl_open() ?: nl_listen(&fd, true, ROOM);
-	return ret ? ret : live_run(fd, true, read_events, NULL);
+	if (ret)
+		return ret;
+	if (!nl_listen_sockets())
+		note("datagram sockets are not shown: that needs CAP_NET_ADMIN in this network namespace");
+	return live_run(fd, true, read_events, NULL);
 }

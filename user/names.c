@@ -97,6 +97,16 @@ const struct names socket_result_names = {
 	},
 };
 
+const struct names event_names = {
+	"event",
+	{
+		{ "open", KRAW_EVENT_KIND_OPEN },
+		{ "bind", KRAW_EVENT_KIND_BIND },
+		{ "unbind", KRAW_EVENT_KIND_UNBIND },
+		{ "close", KRAW_EVENT_KIND_CLOSE },
+	},
+};
+
 const struct names dgram_result_names = {
 	"result",
 	{

@@ -24,6 +24,7 @@ extern const struct names hook_names;
 extern const struct names socket_result_names;
 extern const struct names icmp_result_names;
 extern const struct names dgram_result_names;
+extern const struct names event_names;
 
 /* The word for a value; a value that is not known: "unknown". */
 const char *name_of(const struct names *names, unsigned int value);

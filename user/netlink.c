@@ -19,6 +19,7 @@ static struct {
 	struct mnl_socket *sock;
 	uint16_t family;
 	uint32_t config_group;
+	uint32_t sockets_group; /* 0: there is none */
 	uint32_t seq;
 	bool answered; /* the last request that was posted */
 	struct nl_refusal posted;
@@ -374,7 +375,8 @@ void nl_nest(const struct nlattr *nest, const struct nlattr **attrs,
 	mnl_attr_parse_nested(nest, sort_attr, &table);
 }
 
-static int read_group(const struct nlattr *groups, uint32_t *id)
+static void read_group(const struct nlattr *groups, const char *wanted,
+		       uint32_t *id)
 {
 	const struct nlattr *attrs[CTRL_ATTR_MCAST_GRP_MAX + 1];
 	const struct nlattr *group;
@@ -384,10 +386,9 @@ static int read_group(const struct nlattr *groups, uint32_t *id)
 		if (attrs[CTRL_ATTR_MCAST_GRP_NAME] &&
 		    attrs[CTRL_ATTR_MCAST_GRP_ID] &&
 		    !strcmp(mnl_attr_get_str(attrs[CTRL_ATTR_MCAST_GRP_NAME]),
-			    KRAW_MCGRP_CONFIG))
+			    wanted))
 			*id = mnl_attr_get_u32(attrs[CTRL_ATTR_MCAST_GRP_ID]);
 	}
-	return 0;
 }
 
 static int read_family(const struct nlmsghdr *nlh, void *data)
@@ -401,8 +402,12 @@ static int read_family(const struct nlmsghdr *nlh, void *data)
 		return ret;
 	if (attrs[CTRL_ATTR_FAMILY_ID])
 		nl.family = mnl_attr_get_u16(attrs[CTRL_ATTR_FAMILY_ID]);
-	if (attrs[CTRL_ATTR_MCAST_GROUPS])
-		read_group(attrs[CTRL_ATTR_MCAST_GROUPS], &nl.config_group);
+	if (attrs[CTRL_ATTR_MCAST_GROUPS]) {
+		read_group(attrs[CTRL_ATTR_MCAST_GROUPS], KRAW_MCGRP_CONFIG,
+			   &nl.config_group);
+		read_group(attrs[CTRL_ATTR_MCAST_GROUPS], KRAW_MCGRP_SOCKETS,
+			   &nl.sockets_group);
+	}
 	return 0;
 }
 
@@ -492,6 +497,14 @@ int nl_listen(int *fd, bool changes, int size)
 				  sizeof(controller)))
 		return refused("cannot listen to changes: %s", strerror(errno));
 	return 0;
+}
+
+bool nl_listen_sockets(void)
+{
+	int group = nl.sockets_group;
+
+	return group && !mnl_socket_setsockopt(nl.sock, NETLINK_ADD_MEMBERSHIP,
+					       &group, sizeof(group));
 }
 
 int nl_post(struct nl_msg *msg)

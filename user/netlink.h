@@ -77,6 +77,12 @@ void nl_nest(const struct nlattr *nest, const struct nlattr **attrs,
 	     uint16_t max);
 
 /*
+ * After nl_listen: what happens to datagram sockets comes as well. False if it
+ * does not: without CAP_NET_ADMIN, or with a module that does not tell.
+ */
+bool nl_listen_sockets(void);
+
+/*
  * From now on the descriptor, with a receive buffer of this size, can be polled
  * and is read with nl_events. CHANGES: the notifications of the configuration
  * come as well.

@@ -99,7 +99,9 @@ def rules(**wanted):
 
 
 with open("/proc/self/comm", encoding="ascii") as stream:
-    ME = {"pid": os.getpid(), "comm": stream.read().strip()}
+    ME = {"pid": [{"number": os.getpid(), "namespace":
+                   os.stat("/proc/self/ns/pid").st_ino}],
+          "comm": stream.read().strip()}
 
 
 def generation():

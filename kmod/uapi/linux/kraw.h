@@ -402,12 +402,37 @@
  *					one does not
  *	What Linux itself has datagram sockets of (UDP, ...) is not known here.
  *
- * Notifications go to the multicast group "config" of the namespace, and to the
- * sender alone if it asked with NLM_F_ECHO. Their command is the one that
+ * Notifications of changes go to the multicast group "config" of the namespace, and
+ * to the sender alone if it asked with NLM_F_ECHO. Their command is the one that
  * caused them, their port id that of its sender, and they say which process that
  * is:
- *	KRAW_A_PID			u32, as the initial pid namespace counts
+ *	KRAW_A_PID nest			its number, once for each pid namespace that it
+ *					is in and that belongs to the user namespace of
+ *					the network namespace, the outermost first
+ *		KRAW_PID_A_NUMBER	u32
+ *		KRAW_PID_A_NAMESPACE	u32, inode number of /proc/PID/ns/pid there
  *	KRAW_A_COMM			string, its name, which is its own to choose
+ *
+ * KRAW_CMD_SOCKET_EVENT		never asked for: goes to the multicast group
+ *					"sockets" of the namespace, which it needs
+ *					CAP_NET_ADMIN over it to join
+ *	KRAW_A_EVENT nest		a datagram socket
+ *		KRAW_EVENT_A_KIND	u8, enum kraw_event_kind
+ *		KRAW_EVENT_A_PROTO	u8
+ *		KRAW_EVENT_A_CLAIM	u8, enum kraw_claim: PLAIN or PORTS
+ *		KRAW_EVENT_A_FAMILY	u8, one bit KRAW_FAMILY_*: the socket's own
+ *		KRAW_EVENT_A_INODE	u32, as in /proc/PID/fd
+ *		KRAW_EVENT_A_UID	u32, its owner, as KRAW_RULE_A_UID_MIN
+ *		KRAW_EVENT_A_LOCAL	binary, 4 or 16 bytes, network byte order; an
+ *					address of IPv4 that an IPv6 socket has is
+ *					v4-mapped; absent: any, or none
+ *		KRAW_EVENT_A_LOCAL_PORT	u16; absent: none
+ *		KRAW_EVENT_A_PEER	as LOCAL, connected to; absent: to nobody
+ *		KRAW_EVENT_A_PEER_PORT	u16
+ *		KRAW_EVENT_A_IFINDEX	u32, bound to this device; absent: to none
+ *		KRAW_EVENT_A_EXCLUSIVE	flag, KRAW_EXCLUSIVEADDRUSE
+ *	KRAW_A_PID nest, KRAW_A_COMM	the process that does it, as above; absent: the
+ *					kernel by itself
  *
  * Dumps may be interrupted by a change: NLM_F_DUMP_INTR is set then.
  */
@@ -417,6 +442,7 @@
 #define KRAW_GENL_NAME		"kraw"
 #define KRAW_GENL_VERSION	1
 #define KRAW_MCGRP_CONFIG	"config"
+#define KRAW_MCGRP_SOCKETS	"sockets"
 
 enum kraw_cmd {
 	KRAW_CMD_UNSPEC,
@@ -436,6 +462,7 @@ enum kraw_cmd {
 	KRAW_CMD_TRACE,
 	KRAW_CMD_TRACE_STOP,
 	KRAW_CMD_SOCKET_GET,
+	KRAW_CMD_SOCKET_EVENT,
 	KRAW_CMD_DGRAM_GET,
 	KRAW_CMD_OPEN_GET,
 
@@ -456,10 +483,11 @@ enum kraw_attr {
 	KRAW_A_TRACE,		/* nest of enum kraw_trace_attr */
 	KRAW_A_DATA,		/* bytes of a packet */
 	KRAW_A_SOCKET,		/* nest of enum kraw_socket_attr */
-	KRAW_A_PID,		/* u32, process id */
+	KRAW_A_PID,		/* nest of enum kraw_pid_attr */
 	KRAW_A_COMM,		/* string, name of a process */
 	KRAW_A_PROTO_COUNT,	/* u32 */
 	KRAW_A_RULE_COUNT,	/* u32 */
+	KRAW_A_EVENT,		/* nest of enum kraw_event_attr */
 	KRAW_A_OPEN,		/* nest of enum kraw_open_attr */
 
 	__KRAW_A_MAX,
@@ -473,7 +501,7 @@ enum kraw_attr {
 /*
  * KRAW_PROTO_A_FAMILIES, KRAW_STATS_A_FAMILY, KRAW_HANDLER_A_FAMILY,
  * KRAW_STEP_A_FAMILY, KRAW_SOCKET_A_FAMILY, KRAW_SOCKET_A_RECEIVES,
- * KRAW_OPEN_A_FAMILY
+ * KRAW_OPEN_A_FAMILY, KRAW_EVENT_A_FAMILY
  */
 #define KRAW_FAMILY_IPV4	0x1
 #define KRAW_FAMILY_IPV6	0x2
@@ -997,6 +1025,43 @@ enum kraw_open_result {
 	KRAW_OPEN_RESULT_UNMANAGED, /* EPROTONOSUPPORT: this namespace does not manage it */
 	KRAW_OPEN_RESULT_UNCLAIMED, /* EPROTONOSUPPORT: it is managed without a claim */
 	KRAW_OPEN_RESULT_FAMILY, /* EPROTONOSUPPORT: it is claimed in the other family */
+};
+
+/* A process, in one of the pid namespaces that it is in. */
+enum kraw_pid_attr {
+	KRAW_PID_A_UNSPEC,
+	KRAW_PID_A_NUMBER,	/* u32 */
+	KRAW_PID_A_NAMESPACE,	/* u32, inode */
+
+	__KRAW_PID_A_MAX,
+	KRAW_PID_A_MAX = __KRAW_PID_A_MAX - 1
+};
+
+/* Something happens to a datagram socket. */
+enum kraw_event_attr {
+	KRAW_EVENT_A_UNSPEC,
+	KRAW_EVENT_A_KIND,	/* u8, enum kraw_event_kind */
+	KRAW_EVENT_A_PROTO,	/* u8 */
+	KRAW_EVENT_A_CLAIM,	/* u8, enum kraw_claim */
+	KRAW_EVENT_A_FAMILY,	/* u8, one bit KRAW_FAMILY_* */
+	KRAW_EVENT_A_INODE,	/* u32 */
+	KRAW_EVENT_A_UID,	/* u32 */
+	KRAW_EVENT_A_LOCAL,	/* 4 or 16 bytes, network byte order */
+	KRAW_EVENT_A_LOCAL_PORT, /* u16 */
+	KRAW_EVENT_A_PEER,	/* 4 or 16 bytes, network byte order */
+	KRAW_EVENT_A_PEER_PORT,	/* u16 */
+	KRAW_EVENT_A_IFINDEX,	/* u32 */
+	KRAW_EVENT_A_EXCLUSIVE,	/* flag */
+
+	__KRAW_EVENT_A_MAX,
+	KRAW_EVENT_A_MAX = __KRAW_EVENT_A_MAX - 1
+};
+
+enum kraw_event_kind {
+	KRAW_EVENT_KIND_OPEN,	/* it is opened */
+	KRAW_EVENT_KIND_BIND,	/* gets an address, or another one, or a peer */
+	KRAW_EVENT_KIND_UNBIND,	/* loses it, and stays open */
+	KRAW_EVENT_KIND_CLOSE,	/* is closed, or its claim goes by force */
 };
 
 #endif /* _UAPI_LINUX_KRAW_H */

@@ -57,14 +57,14 @@ _TOP = {K.A_GENERATION: "generation", K.A_FLAGS: "flags", K.A_PROTO: "proto",
         K.A_STEP: "step", K.A_TRACE: "trace", K.A_DATA: "data",
         K.A_SOCKET: "socket", K.A_PID: "pid", K.A_COMM: "comm",
         K.A_PROTO_COUNT: "proto_count", K.A_RULE_COUNT: "rule_count",
-        K.A_OPEN: "open"}
+        K.A_OPEN: "open", K.A_EVENT: "event"}
 _NESTS = {"proto": _names("PROTO_A_"), "rule": _names("RULE_A_"),
           "handler": _names("HANDLER_A_"), "stats": _names("STATS_A_"),
           "packet": _names("PACKET_A_"), "step": _names("STEP_A_"),
           "trace": _names("TRACE_A_"),
           "trace_socket": _names("TRACE_SOCKET_A_"),
           "socket": _names("SOCKET_A_"), "open": _names("OPEN_A_"),
-          "entry": _names("USER_A_")}
+          "entry": _names("USER_A_"), "event": _names("EVENT_A_")}
 _BYTES = ("src", "dst", "bpf", "local", "peer", "icmp_filter")
 _TEXT = ("dev", "expr", "symbol", "module", "mirror", "comment", "handler")
 _FLAGS = ("fragment", "hdrincl", "spoofed", "trace", "one_reuseport")
@@ -194,8 +194,19 @@ def _nest(names, payload):
     return out
 
 
+def _our_pids():
+    """Our pid namespace; None where /proc is that of another one."""
+    try:
+        return os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        return None
+
+
 def read(payload):
-    """The attributes of a message as dictionaries, names as in the header."""
+    """
+    The attributes of a message as dictionaries, names as in the header.  pid is
+    the number in our pid namespace, pids has all that is told, by namespace.
+    """
     out = {}
     for kind, data in genl.attrs(payload):
         name = _TOP.get(kind)
@@ -205,6 +216,13 @@ def read(payload):
             out[name] = data
         elif name == "comm":
             out[name] = genl.text(data)
+        elif name == "pid":
+            nest = dict(genl.attrs(data))
+            where = genl.number(nest[K.PID_A_NAMESPACE])
+            out.setdefault("pids", {})[where] = genl.number(
+                nest[K.PID_A_NUMBER])
+            if where == _our_pids():
+                out["pid"] = out["pids"][where]
         elif name:
             out[name] = genl.number(data)
     return out

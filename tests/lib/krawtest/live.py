@@ -8,13 +8,13 @@ import subprocess
 from . import clock, tool
 
 
-class Trace:
-    """A running `kraw trace`, which listens when this returns."""
-    def __init__(self, *words, options=(), stdout=subprocess.PIPE, **how):
-        self.process = subprocess.Popen(
-            [tool.KRAW, "-n", "right", *options, "trace", *words],
-            stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE,
-            **how)
+class Live:
+    """A running command, which listens when this returns."""
+    def __init__(self, *words, stdout=subprocess.PIPE, **how):
+        self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL,
+                                        stdout=stdout, stderr=subprocess.PIPE,
+                                        **how)
+
         def listens():
             """It has subscribed: it sleeps in poll, with its signal file."""
             if self.process.poll() is not None:
@@ -27,7 +27,7 @@ class Trace:
                 return False
             return "anon_inode:[signalfd]" in links
         if not clock.wait_until(listens):
-            raise TimeoutError("kraw trace does not begin")
+            raise TimeoutError("%s does not begin" % (words,))
 
     def lines(self, count):
         """So many lines of standard output, or as many as came in time."""
@@ -47,3 +47,10 @@ class Trace:
             self.process.send_signal(how)
         out, err = self.process.communicate(timeout=60 * clock.SLOW)
         return self.process.returncode, (out or b"").decode(), err.decode()
+
+
+class Trace(Live):
+    """A running `kraw trace` in the namespace "right"."""
+    def __init__(self, *words, options=(), **how):
+        super().__init__(tool.KRAW, "-n", "right", *options, "trace", *words,
+                         **how)
