@@ -11,6 +11,7 @@
 #ifndef _KRAW_ONE_H
 #define _KRAW_ONE_H
 
+#include <linux/math64.h>
 #include "net.h"
 
 struct hlist_node;
@@ -22,6 +23,19 @@ void kraw_one_init(void);
 u64 kraw_one_flow(const struct kraw_decision *decision, enum kraw_family family,
 		  const struct sk_buff *skb, u8 protocol);
 
+/* Both halves of a product in one. */
+static inline u64 kraw_one_fold(u64 a, u64 b)
+{
+#if defined(CONFIG_ARCH_SUPPORTS_INT128) && defined(__SIZEOF_INT128__)
+	/* one instruction; the function below would take two */
+	__uint128_t product = (__uint128_t)a * b;
+
+	return (u64)product ^ (u64)(product >> 64);
+#else
+	return a * b ^ mul_u64_u64_shr(a, b, 64);
+#endif
+}
+
 /**
  * kraw_one_weight - weight of a socket for a flow
  * @flow:	from kraw_one_flow(): all bits are random
@@ -29,17 +43,17 @@ u64 kraw_one_flow(const struct kraw_decision *decision, enum kraw_family family,
  *		as long as it is there
  *
  * With many sockets this is what a packet costs, hence no better hash than is
- * needed. The flow brings the randomness; the first product spreads the few bits
- * in which two addresses differ over the upper half, and only with that folded
+ * needed. The flow brings the randomness; the first product, of 128 bits, spreads
+ * the few bits in which two addresses differ, and only with its upper half folded
  * down does the second one compare what is no longer linear in the address: as
  * even as a full 64-bit mixer, for sockets side by side in one slab as well.
+ * Without the second product, or with a sum in the place of the exclusive or, it
+ * is not.
  */
 static inline u64 kraw_one_weight(u64 flow, const struct hlist_node *socket)
 {
-	u64 weight = (flow ^ (unsigned long)socket) * 0x9e3779b97f4a7c15ULL;
-
-	weight ^= weight >> 32;
-	return weight * 0xd6e8feb86659fd93ULL;
+	return kraw_one_fold(flow ^ (unsigned long)socket,
+			     0x9e3779b97f4a7c15ULL) * 0xd6e8feb86659fd93ULL;
 }
 
 #endif /* _KRAW_ONE_H */
