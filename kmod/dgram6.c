@@ -195,6 +195,12 @@ static int too_long(const struct send *send, const struct dst_entry *dst,
 	       (opt ? opt->opt_flen + opt->opt_nflen : 0) > dst_mtu(dst);
 }
 
+/* A full queue of a device is the network's loss, as for UDP. */
+static int refused(const struct sock *sk, int err)
+{
+	return err == -ENOBUFS && !kraw_sk_recverr6(sk) ? 0 : err;
+}
+
 /*
  * Gives the kernel the datagram. It waits for room, and asks whether the socket
  * is shut down, only where there is a header in front of what it copies: without
@@ -228,7 +234,7 @@ static int append(struct send *send, struct dst_entry *dst)
 	else
 		memcpy(skb_transport_header(skb_peek(&sk->sk_write_queue)),
 		       first, plain);
-	return ip6_push_pending_frames(sk);
+	return refused(sk, ip6_push_pending_frames(sk));
 }
 
 /*
@@ -301,7 +307,7 @@ static int transmit_simple(struct send *send, struct dst_entry *dst)
 	if (err)
 		IP6_INC_STATS(net, ip6_dst_idev(dst), IPSTATS_MIB_OUTDISCARDS);
 	rcu_read_unlock();
-	return err;
+	return refused(sk, err);
 }
 
 static int transmit_appended(struct send *send, struct dst_entry *dst)
@@ -322,8 +328,6 @@ static int transmit(struct send *send, struct dst_entry *dst)
 
 	err = is_simple(send, dst) ? transmit_simple(send, dst) :
 				     transmit_appended(send, dst);
-	if (err == -ENOBUFS && !kraw_sk_recverr6(sk))
-		err = 0;
 	if (!err)
 		kraw_dgram_count(sk, KRAW_IPV6, KRAW_STATS_A_DGRAM_SENT);
 	return err;
