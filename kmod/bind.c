@@ -201,16 +201,17 @@ static int join_group(struct kraw_binds *binds,
 	return err == -ENOENT ? reuseport_alloc(sk, any) : err;
 }
 
-static struct kraw_bind *make(struct sock *sk)
+/* Memory for an address to come, for kraw_bind_peer(); NULL without. */
+struct kraw_bind *kraw_bind_reserve(void)
 {
-	struct kraw_bind *bind = kzalloc(sizeof(*bind), GFP_KERNEL_ACCOUNT);
+	return kzalloc(sizeof(struct kraw_bind), GFP_KERNEL_ACCOUNT);
+}
 
-	if (!bind)
-		return NULL;
+static void fill(struct kraw_bind *bind, struct sock *sk)
+{
 	bind->sk = sk;
 	read_key(sk, &bind->key);
 	bind->families = read_families(sk);
-	return bind;
 }
 
 /* How a socket comes to its address. */
@@ -269,11 +270,12 @@ static int bind(struct sock *sk, unsigned short port, enum how how)
 {
 	struct kraw_dgram *dgram = kraw_dgram(sk);
 	struct kraw_binds *binds = dgram->binds;
-	struct kraw_bind *new = make(sk);
+	struct kraw_bind *new = kraw_bind_reserve();
 	int err;
 
 	if (!new)
 		return -ENOMEM;
+	fill(new, sk);
 	mutex_lock(&binds->lock);
 	err = enter(binds, dgram, new, port, how);
 	mutex_unlock(&binds->lock);
@@ -344,20 +346,20 @@ int kraw_bind_sender(struct sock *sk)
 /**
  * kraw_bind_peer - put a bound socket where its new addresses belong
  * @sk:		locked; it has been connected, or its connection dissolved
+ * @new:	from kraw_bind_reserve(), before that: what it was connected to is
+ *		forgotten now; is taken over
  *
  * Returns 0, -ENOMEM, -EADDRNOTAVAIL (its family is not claimed), or -EADDRINUSE
  * or -EACCES if its peer was all that told it from others.
  */
-int kraw_bind_peer(struct sock *sk)
+int kraw_bind_peer(struct sock *sk, struct kraw_bind *new)
 {
 	struct kraw_dgram *dgram = kraw_dgram(sk);
 	struct kraw_binds *binds = dgram->binds;
-	struct kraw_bind *new = make(sk);
 	const struct kraw_bind *old;
 	int err = 0;
 
-	if (!new)
-		return -ENOMEM;
+	fill(new, sk);
 	mutex_lock(&binds->lock);
 	old = dgram->bind;
 	if (old) {

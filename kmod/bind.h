@@ -120,7 +120,8 @@ bool kraw_bind_matches(const struct kraw_bind *bind,
 int kraw_bind_port(struct sock *sk, unsigned short port);
 int kraw_bind_auto(struct sock *sk);
 int kraw_bind_sender(struct sock *sk);
-int kraw_bind_peer(struct sock *sk);
+struct kraw_bind *kraw_bind_reserve(void);
+int kraw_bind_peer(struct sock *sk, struct kraw_bind *new);
 void kraw_bind_drop(struct sock *sk);
 
 #endif /* _KRAW_BIND_H */

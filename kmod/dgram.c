@@ -102,9 +102,16 @@ static int pre_connect6(struct sock *sk, struct sockaddr_unsized *addr,
 /* Back to where it was before it was connected. */
 static int dissolve(struct sock *sk)
 {
-	int err = __udp_disconnect(sk, 0);
+	struct kraw_bind *room = kraw_bind_reserve();
+	int err;
 
-	return err || !inet_sk(sk)->inet_num ? err : kraw_bind_peer(sk);
+	if (!room)
+		return -ENOMEM;
+	err = __udp_disconnect(sk, 0);
+	if (!err && inet_sk(sk)->inet_num)
+		return kraw_bind_peer(sk, room);
+	kfree(room);
+	return err;
 }
 
 static int disconnect(struct sock *sk, int flags)
@@ -121,16 +128,27 @@ static int do_connect(struct sock *sk, struct sockaddr_unsized *addr, int len)
 {
 	bool has_ports = kraw_dgram(sk)->binds->has_ports;
 	int err, dev = sk->sk_bound_dev_if;
+	struct kraw_bind *room;
 
 	if (has_ports && kraw_bind_auto(sk))
 		return -EAGAIN;
+	room = kraw_bind_reserve();
+	if (!room)
+		return -ENOMEM;
 	err = sk->sk_family == AF_INET ?
 	      __ip4_datagram_connect(sk, addr, len) :
 	      __ip6_datagram_connect(sk, addr, len);
-	if (err)
+	if (err) {
+		kfree(room);
 		return err;
+	}
 	/* Without ports its peer is what tells it from others: not before. */
-	err = inet_sk(sk)->inet_num ? kraw_bind_peer(sk) : kraw_bind_auto(sk);
+	if (inet_sk(sk)->inet_num) {
+		err = kraw_bind_peer(sk, room);
+	} else {
+		kfree(room);
+		err = kraw_bind_auto(sk);
+	}
 	if (err) {
 		dissolve(sk);
 		WRITE_ONCE(sk->sk_bound_dev_if, dev);
