@@ -20,6 +20,7 @@ help:
 	@echo 'make bench T=lookup        one benchmark: idle, lookup, receive, dgram or apply'
 	@echo 'make bench BENCH_SAVE=1    keep the results in Documentation/bench'
 	@echo 'make raw7 [REPEAT=5]       raw(7) executed: renews Documentation/raw7.md'
+	@echo 'make fuzz [N=10000000]     so many hostile messages, on from where the last run ended'
 	@echo 'make vm RUN=FILE           run FILE as root in a VM, exit with its status'
 	@echo 'make vm-shell              a root shell in a VM'
 	@echo 'make packages              install the Debian packages that all this needs'
@@ -28,6 +29,7 @@ help:
 	@echo 'make distclean             remove downloads and kernels as well'
 	@echo
 	@echo 'Variables: KERNEL=stock|debug (tests/vm/kernels), CPUS=, MEM= (MiB), TIMEOUT= (s),'
+	@echo 'SEED= of make fuzz, which starts it anew.'
 	@echo 'ARGS="..." for FILE, JOBS= subjects at a time, RUNS= VMs for each benchmark.'
 
 format:
@@ -68,6 +70,9 @@ bench: build
 raw7: build
 	@tests/raw7/run '$(KERNEL)' '$(CACHE)' '$(or $(REPEAT),1)'
 
+fuzz: build
+	@tests/fuzz/run '$(KERNEL)' '$(CACHE)' '$(or $(N),10000000)' $(SEED)
+
 clean:
 	rm -rf '$(CACHE)/build' '$(CACHE)/vm' '$(CACHE)/run' '$(CACHE)/log' '$(CACHE)/bench' '$(CACHE)/raw7'
 	@if [ -e user/Makefile ]; then $(MAKE) -C user clean; fi
@@ -75,4 +80,4 @@ clean:
 distclean: clean
 	rm -rf '$(CACHE)'
 
-.PHONY: all help format packages build vm vm-shell demo check bench raw7 clean distclean
+.PHONY: all help format packages build vm vm-shell demo check bench raw7 fuzz clean distclean

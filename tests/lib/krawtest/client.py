@@ -65,7 +65,7 @@ _NESTS = {"proto": _names("PROTO_A_"), "rule": _names("RULE_A_"),
           "trace_socket": _names("TRACE_SOCKET_A_"),
           "socket": _names("SOCKET_A_"), "open": _names("OPEN_A_"),
           "entry": _names("USER_A_"), "event": _names("EVENT_A_")}
-_BYTES = ("src", "dst", "bpf", "local", "peer", "icmp_filter")
+_BYTES = ("src", "dst", "bpf", "local", "peer", "icmp_filter", "users")
 _TEXT = ("dev", "expr", "symbol", "module", "mirror", "comment", "handler")
 _FLAGS = ("fragment", "hdrincl", "spoofed", "trace", "one_reuseport")
 _SIZES = {"pref": "=I", "handle": "=I", "len_min": "=I", "len_max": "=I",
