@@ -26,6 +26,8 @@
 #define kraw_sk_mc6_all(sk)	inet6_test_bit(MC6_ALL, sk)
 #define kraw_sk_sndflow6(sk)	inet6_test_bit(SNDFLOW, sk)
 #define kraw_sk_dontfrag6(sk)	inet6_test_bit(DONTFRAG, sk)
+#define kraw_sk_labels6_set(sk)	inet6_test_bit(AUTOFLOWLABEL_SET, sk)
+#define kraw_sk_labels6(sk)	inet6_test_bit(AUTOFLOWLABEL, sk)
 #define kraw_sk_cmsg_flags(sk)	inet_cmsg_flags(inet_sk(sk))
 #else
 #define kraw_sk_mc_all(sk)	(inet_sk(sk)->mc_all)
@@ -35,6 +37,8 @@
 #define kraw_sk_mc6_all(sk)	(inet6_sk(sk)->mc_all)
 #define kraw_sk_sndflow6(sk)	(inet6_sk(sk)->sndflow)
 #define kraw_sk_dontfrag6(sk)	(inet6_sk(sk)->dontfrag)
+#define kraw_sk_labels6_set(sk)	(inet6_sk(sk)->autoflowlabel_set)
+#define kraw_sk_labels6(sk)	(inet6_sk(sk)->autoflowlabel)
 #define kraw_sk_cmsg_flags(sk)	(inet_sk(sk)->cmsg_flags)
 #endif
 

@@ -254,10 +254,8 @@ static bool is_simple(const struct send *send, const struct dst_entry *dst)
 
 static bool labels_flows(const struct sock *sk)
 {
-	const struct ipv6_pinfo *np = inet6_sk(sk);
-
-	return np->autoflowlabel_set ? np->autoflowlabel :
-				       ip6_default_np_autolabel(sock_net(sk));
+	return kraw_sk_labels6_set(sk) ?
+	       kraw_sk_labels6(sk) : ip6_default_np_autolabel(sock_net(sk));
 }
 
 /* The IP header, as the kernel would write it; the length it writes itself. */
