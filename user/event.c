@@ -21,12 +21,6 @@ static void get_address(const struct nlattr *attr, uint8_t *address)
 		memcpy(address, mnl_attr_get_payload(attr), len);
 }
 
-static void get_u16(const struct nlattr *attr, uint16_t *value)
-{
-	if (attr && mnl_attr_get_payload_len(attr) >= sizeof(*value))
-		*value = mnl_attr_get_u16(attr);
-}
-
 int event_get(const struct nlmsghdr *nlh, struct event *event)
 {
 	const struct nlattr *nest[KRAW_EVENT_A_MAX + 1];
