@@ -147,8 +147,11 @@ static void see_drop(const struct sk_buff *skb, const void *location,
 		return;
 	switch (dropper(location)) {
 	case RAW:
-		if (skb != watch->skb)
-			watch->refused[refusal(watch, skb, reason)]++;
+		if (skb == watch->skb)
+			break;
+		watch->refused[refusal(watch, skb, reason)]++;
+		/* The next copy may get its place in memory. */
+		watch->full = NULL;
 		break;
 	case DELIVERY:
 		if (skb != watch->skb)
