@@ -232,6 +232,8 @@ static enum kraw_stats_attr deliver(const struct kraw_proto *proto,
 	claimed = kraw_stats_here(proto->stats, family,
 				  KRAW_STATS_A_CLAIM_HANDLED);
 	kraw_unreach_look(net, family, &icmp);
+	if (kraw_recording())
+		kraw_expect_watch(proto, skb);
 	kraw_watch_begin(&watch, skb);
 	state->okfn(net, state->sk, skb);
 	kraw_watch_end(&watch);
@@ -280,7 +282,8 @@ static noinline unsigned int exact(const struct kraw_proto *proto,
 	if (!hooks || !pskb_may_pull(skb, skb_transport_offset(skb)))
 		return match(state->net, proto, family, skb, out);
 	/* A handler and nothing to stop the packet: it can as well pass on. */
-	if (next == hooks->num_hook_entries && is_handled(out) && !out.policy &&
+	if (!kraw_recording() &&
+	    next == hooks->num_hook_entries && is_handled(out) && !out.policy &&
 	    out.raw.matched == out.raw.filtered &&
 	    !membership_asked(family, skb, out)) {
 		count_found(proto, family, out.raw);
@@ -298,6 +301,8 @@ static noinline unsigned int exact(const struct kraw_proto *proto,
 		end = KRAW_STATS_A_END_DISCARD;
 	else
 		end = KRAW_STATS_A_END_UNKNOWN;	/* queued, or stolen */
+	if (kraw_recording())
+		kraw_expect_settle(proto, end);
 	kraw_stats_inc(proto->stats, family, end);
 	return NF_STOLEN;
 }

@@ -89,14 +89,14 @@ static inline unsigned long kraw_icmp_limited(const struct net *net)
 			  void *location, enum skb_drop_reason reason,	\
 			  KRAW_KFREE_SKB_RX_SK)				\
 	{								\
-		function(skb, location, reason);			\
+		function(skb, location, reason, rx_sk);			\
 	}
 #else
 #define KRAW_KFREE_SKB_PROBE(probe, function)				\
 	static void probe(void *unused, struct sk_buff *skb,		\
 			  void *location, enum skb_drop_reason reason)	\
 	{								\
-		function(skb, location, reason);			\
+		function(skb, location, reason, NULL);			\
 	}
 #endif
 

@@ -6,11 +6,21 @@
  * kernel will do is asked for in advance, as "explain" asks, and marked as
  * expected.
  *
+ * With "account exact" the kernel delivers while the hook waits, and is watched:
+ * the record tells what has become of the packet. Which raw socket refuses a copy
+ * Linux 6.1 tells if its queue is full (sock_rcvqueue_full), and else only that one
+ * has, and why (kfree_skb): no tracepoint is on the way to a queue, and sockets
+ * are asked one after the other. So this is put together with what was expected:
+ * if as many have refused for each reason as were expected to, it was these, since
+ * a filter in classic BPF answers a packet in one way only. If all have for one
+ * reason, that is clear, too. Else it remains unknown, and is said to be.
+ *
  * Context of everything here: RCU read side, bottom halves off.
  */
 #include "expect.h"
 
 #include <linux/skbuff.h>
+#include <net/ipv6.h>
 #include <net/protocol.h>
 #include "deliver.h"
 #include "dgram.h"
@@ -102,4 +112,177 @@ void kraw_expect_note(const struct kraw_proto *proto, struct sk_buff *skb)
 	if (!handled && !record->sockets.count)
 		kraw_record_note_icmp(family, skb, KRAW_ICMP_RESULT_SENT,
 				      false);
+}
+
+static void watch_socket(void *data, const struct kraw_rawsock *socket)
+{
+	struct kraw_record *record = data;
+	struct kraw_record_sockets *to = &record->sockets;
+	bool open = socket->result != KRAW_SOCKET_RESULT_MEMBER &&
+		    socket->result != KRAW_SOCKET_RESULT_ICMP_FILTER;
+	u32 i;
+
+	if (!socket->matched)
+		return;
+	if (open)
+		record->open.likely[socket->result]++;
+	i = to->count++;
+	if (i >= KRAW_RECORD_SOCKETS_MAX)
+		return;
+	to->socket[i].sk = socket->sk;
+	to->socket[i].inode = socket->inode;
+	to->socket[i].result = socket->result;
+	to->socket[i].open = open;
+}
+
+/**
+ * kraw_expect_watch - prepare for the kernel's delivery of a packet, now
+ * @proto:	its protocol
+ * @skb:	as for kraw_expect()
+ *
+ * kraw_expect_settle() must follow.
+ */
+void kraw_expect_watch(const struct kraw_proto *proto, struct sk_buff *skb)
+{
+	struct kraw_record *record = kraw_record_current();
+	struct kraw_rawsock_asked asked = { .seen = watch_socket };
+	int offset = skb_transport_offset(skb);
+
+	if (!record || record->about.proto != proto)
+		return;
+	asked.data = record;
+	memset(&record->open, 0, sizeof(record->open));
+	record->open.watched = true;
+	/* Afterwards there is no packet to ask. */
+	record->silent = kraw_unreach_silent(record->family, skb);
+	if (record->family == KRAW_IPV6)
+		record->icmp_pointer = IP6CB(skb)->nhoff;
+	__skb_pull(skb, offset);
+	kraw_rawsock_explain(record->about.net, record->family, skb,
+			     proto->number, &asked);
+	__skb_push(skb, offset);
+}
+
+static u8 result_of(enum kraw_refusal why)
+{
+	switch (why) {
+	case KRAW_REFUSAL_POLICY:
+		return KRAW_SOCKET_RESULT_POLICY;
+	case KRAW_REFUSAL_CHECKSUM:
+		return KRAW_SOCKET_RESULT_CHECKSUM;
+	case KRAW_REFUSAL_FILTER:
+		return KRAW_SOCKET_RESULT_FILTER;
+	case KRAW_REFUSAL_FULL:
+		return KRAW_SOCKET_RESULT_FULL;
+	default:
+		return KRAW_SOCKET_RESULT_REFUSED;
+	}
+}
+
+static u32 named(const struct kraw_record *record)
+{
+	return min_t(u32, record->sockets.count, KRAW_RECORD_SOCKETS_MAX);
+}
+
+/* As kraw_expect_refused(). Any context: in an interrupt it is nothing of ours. */
+void kraw_expect_note_refused(const struct sock *sk, enum kraw_refusal why)
+{
+	struct kraw_record *record = kraw_record_current();
+	u32 i;
+
+	if (!record || !record->open.watched)
+		return;
+	for (i = 0; sk && i < named(record); i++) {
+		if (record->sockets.socket[i].sk != sk ||
+		    !record->sockets.socket[i].open)
+			continue;
+		record->open.likely[record->sockets.socket[i].result]--;
+		record->sockets.socket[i].result = result_of(why);
+		record->sockets.socket[i].open = false;
+		return;
+	}
+	record->open.refused[why]++;
+}
+
+/* The only reason that there was, if each open socket has refused; or -1. */
+static int only_reason(const struct kraw_record_open *open)
+{
+	u32 i, count = 0;
+
+	for (i = 0; i < ARRAY_SIZE(open->likely); i++)
+		count += open->likely[i];
+	for (i = 0; i < KRAW_REFUSALS; i++)
+		if (open->refused[i])
+			return open->refused[i] == count ? (int)i : -1;
+	return -1;
+}
+
+/* What has become of a copy at an open socket of which @likely was expected. */
+static u8 settled(const struct kraw_record_open *open, u8 likely)
+{
+	const u32 *refused = open->refused, *sockets = open->likely;
+	u32 filter = refused[KRAW_REFUSAL_FILTER] -
+		     sockets[KRAW_SOCKET_RESULT_FILTER];
+	bool plain = refused[KRAW_REFUSAL_CHECKSUM] ==
+		     sockets[KRAW_SOCKET_RESULT_CHECKSUM] &&
+		     !refused[KRAW_REFUSAL_POLICY] &&
+		     !refused[KRAW_REFUSAL_MEMORY] &&
+		     !refused[KRAW_REFUSAL_FULL] &&
+		     !refused[KRAW_REFUSAL_UNKNOWN];
+	int only = only_reason(open);
+
+	/* Those with eBPF have taken it all, or refused it all. */
+	if (plain && (!filter || filter == sockets[KRAW_SOCKET_RESULT_UNKNOWN])) {
+		if (likely == KRAW_SOCKET_RESULT_UNKNOWN && filter)
+			return KRAW_SOCKET_RESULT_FILTER;
+		if (likely == KRAW_SOCKET_RESULT_UNKNOWN ||
+		    likely == KRAW_SOCKET_RESULT_FULL)	/* it was read from */
+			return KRAW_SOCKET_RESULT_COPY;
+		return likely;
+	}
+	return only < 0 ? KRAW_SOCKET_RESULT_UNKNOWN : result_of(only);
+}
+
+static void settle_handler(struct kraw_record *record, enum kraw_stats_attr end)
+{
+	const void *handler = handler_of(record->about.number, record->family);
+	u8 result = KRAW_SOCKET_RESULT_COPY;
+
+	/* A claim's handler gets the packet, whatever policy says. */
+	if (end == KRAW_STATS_A_END_POLICY &&
+	    !kraw_slot_held(record->about.number, record->family))
+		result = KRAW_SOCKET_RESULT_POLICY;
+	else if (end == KRAW_STATS_A_END_DISCARD)
+		result = KRAW_SOCKET_RESULT_MEMBER;
+	if (handler)
+		kraw_record_note_handler(handler, result);
+}
+
+/**
+ * kraw_expect_settle - note what the kernel has done with a packet
+ * @proto:	its protocol
+ * @end:	where it ended
+ */
+void kraw_expect_settle(const struct kraw_proto *proto,
+			enum kraw_stats_attr end)
+{
+	struct kraw_record *record = kraw_record_current();
+	bool claimed;
+	u32 i;
+
+	if (!record || record->about.proto != proto || !record->open.watched)
+		return;
+	record->open.watched = false;
+	for (i = 0; i < named(record); i++) {
+		if (record->sockets.socket[i].open)
+			record->sockets.socket[i].result =
+				settled(&record->open,
+					record->sockets.socket[i].result);
+		kraw_record_tell_socket(record, i);
+	}
+	claimed = kraw_proto_slots(proto) & BIT(record->family);
+	if (kraw_slot_handled(proto->number, record->family, claimed))
+		settle_handler(record, end);
+	else if (end == KRAW_STATS_A_END_NOBODY)
+		kraw_record_note_asked(record);
 }

@@ -523,6 +523,7 @@ static void explain(struct net *net, enum kraw_family family, struct sock *sk,
 	const struct inet_sock *inet = inet_sk(sk);
 
 	memset(about, 0, sizeof(*about));
+	about->sk = sk;
 	about->inode = kraw_rawsock_inode(sk);
 	about->ifindex = READ_ONCE(sk->sk_bound_dev_if);
 	if (family == KRAW_IPV4) {

@@ -41,6 +41,7 @@ struct kraw_rawsock_found {
 
 /**
  * struct kraw_rawsock - a raw socket, and what it would do with a packet
+ * @sk:	itself; under RCU
  * @inode:	names it
  * @ifindex:	bound to this device; 0: to none
  * @local:	bound to this address, IPv4 in the first word; zero: to none
@@ -50,6 +51,7 @@ struct kraw_rawsock_found {
  * @result:	enum kraw_socket_result
  */
 struct kraw_rawsock {
+	const struct sock *sk;
 	u32 inode;
 	int ifindex;
 	struct in6_addr local;

@@ -302,6 +302,7 @@ void kraw_record_begin(struct kraw_record *record,
 	record->icmp = KRAW_ICMP_RESULT_NONE;
 	record->handler = NULL;
 	record->has_dgram = false;
+	record->open.watched = false;
 	record->sockets.count = 0;
 	record->dgrams.count = 0;
 	record->copies = 0;
@@ -434,6 +435,23 @@ void kraw_record_note_icmp(enum kraw_family family, const struct sk_buff *skb,
 	record->icmp_port = port;
 	if (family == KRAW_IPV6)
 		record->icmp_pointer = IP6CB(skb)->nhoff;
+}
+
+/* A raw socket that is in the record already is told of by the tracepoint. */
+void kraw_record_tell_socket(const struct kraw_record *record, u32 i)
+{
+	trace_kraw_deliver(record, KRAW_RECORD_TO_SOCKET,
+			   record->sockets.socket[i].inode, NULL,
+			   record->sockets.socket[i].result);
+}
+
+/* The kernel has asked its sender by itself for an error; the packet is gone. */
+void kraw_record_note_asked(struct kraw_record *record)
+{
+	record->icmp = record->silent ? KRAW_ICMP_RESULT_SILENT :
+					KRAW_ICMP_RESULT_SENT;
+	record->icmp_port = false;
+	trace_kraw_deliver(record, KRAW_RECORD_TO_ICMP, 0, NULL, record->icmp);
 }
 
 /* For one more who listens; tracepoints want a result. May sleep. */

@@ -11,6 +11,7 @@
 #include <linux/jump_label_ratelimit.h>
 #include "net.h"
 #include "tracer.h"
+#include "watch.h"
 #include "uapi/linux/kraw.h"
 
 #define KRAW_RECORD_SOCKETS_MAX	32	/* sockets that are named, of each kind */
@@ -56,14 +57,30 @@ struct kraw_record_about {
 /**
  * struct kraw_record_sockets - sockets of one kind that a packet is for
  * @count:	how many; the first ones are in @socket
- * @socket:	a socket and its enum kraw_socket_result
+ * @socket:	a socket and its enum kraw_socket_result; while its kernel delivers
+ *		with "account exact", raw sockets: which one, and whether it is open
+ *		what that is
  */
 struct kraw_record_sockets {
 	u32 count;
 	struct {
+		const struct sock *sk;
 		u32 inode;
 		u8 result;
+		bool open;
 	} socket[KRAW_RECORD_SOCKETS_MAX];
+};
+
+/**
+ * struct kraw_record_open - what the kernel does with copies for raw sockets
+ * @watched:	it is being watched
+ * @likely:	sockets of which it is open what they do, by what was expected
+ * @refused:	copies refused by one of them, not known which, by enum kraw_refusal
+ */
+struct kraw_record_open {
+	bool watched;
+	u32 likely[KRAW_SOCKET_RESULT_REFUSED + 1];
+	u32 refused[KRAW_REFUSALS];
 };
 
 /**
@@ -76,6 +93,8 @@ struct kraw_record_sockets {
  * @icmp:	enum kraw_icmp_result
  * @icmp_port:	it is port unreachable
  * @icmp_pointer: of an ICMPv6 error
+ * @silent:	the kernel answers no such packet
+ * @open:	with verdict all and "account exact"
  * @handler_result: enum kraw_socket_result
  * @handler:	function of the kernel's handler, NULL: none
  * @has_dgram:	a claim's handler has looked for datagram sockets
@@ -93,6 +112,7 @@ struct kraw_record {
 	bool expected;
 	u8 icmp;
 	bool icmp_port;
+	bool silent;
 	u8 handler_result;
 	bool has_dgram;
 	u8 dgram;
@@ -101,6 +121,7 @@ struct kraw_record {
 	const void *handler;
 	struct kraw_record_sockets sockets;
 	struct kraw_record_sockets dgrams;
+	struct kraw_record_open open;
 	struct {
 		struct kraw_tracer *tracer;
 		struct sk_buff *msg;
@@ -127,6 +148,8 @@ void kraw_record_note_icmp(enum kraw_family family, const struct sk_buff *skb,
 			   u8 result, bool port);
 void kraw_record_note_dgram(u8 number, u32 inode, u8 result);
 void kraw_record_note_dgrams(u8 number, u8 result);
+void kraw_record_tell_socket(const struct kraw_record *record, u32 i);
+void kraw_record_note_asked(struct kraw_record *record);
 
 /**
  * kraw_record_handler - note that a kernel handler is given the packet, or not

@@ -29,6 +29,7 @@
 #include <net/sock.h>
 #include <trace/events/skb.h>
 #include "compat.h"
+#include "expect.h"
 
 static DEFINE_PER_CPU(struct kraw_watch *, watched);
 
@@ -139,9 +140,10 @@ static enum kraw_refusal refusal(const struct kraw_watch *watch,
 
 /* A packet is dropped. Any context. */
 static void see_drop(const struct sk_buff *skb, const void *location,
-		     enum skb_drop_reason reason)
+		     enum skb_drop_reason reason, const struct sock *sk)
 {
 	struct kraw_watch *watch = this_cpu_read(watched);
+	enum kraw_refusal why;
 
 	if (likely(!watch) || skb->head != watch->head)
 		return;
@@ -149,7 +151,11 @@ static void see_drop(const struct sk_buff *skb, const void *location,
 	case RAW:
 		if (skb == watch->skb)
 			break;
-		watch->refused[refusal(watch, skb, reason)]++;
+		why = refusal(watch, skb, reason);
+		watch->refused[why]++;
+		if (skb == watch->full)
+			sk = watch->full_sk;
+		kraw_expect_refused(sk, why);
 		/* The next copy may get its place in memory. */
 		watch->full = NULL;
 		break;
@@ -173,8 +179,10 @@ static void met_full(void *unused, struct sock *sk, struct sk_buff *skb)
 {
 	struct kraw_watch *watch = this_cpu_read(watched);
 
-	if (watch && skb->head == watch->head)
-		watch->full = skb;
+	if (!watch || skb->head != watch->head)
+		return;
+	watch->full = skb;
+	watch->full_sk = sk;
 }
 
 /**

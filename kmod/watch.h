@@ -6,6 +6,7 @@
 #include <linux/types.h>
 
 struct sk_buff;
+struct sock;
 
 /* Why a raw socket refused a copy, in the order of KRAW_STATS_A_RAW_POLICY ... */
 enum kraw_refusal {
@@ -24,6 +25,7 @@ enum kraw_refusal {
  * @skb:	the packet; its copies share its data
  * @head:	of that data
  * @full:	the last one of them that met a full queue
+ * @full_sk:	whose that was
  * @refused:	copies that raw sockets refused, by enum kraw_refusal
  * @policy:	the packet itself was refused by IPsec policy
  * @discarded:	it was discarded on its way to a handler, for another reason
@@ -33,6 +35,7 @@ struct kraw_watch {
 	const struct sk_buff *skb;
 	const unsigned char *head;
 	const struct sk_buff *full;
+	const struct sock *full_sk;
 	u32 refused[KRAW_REFUSALS];
 	bool policy;
 	bool discarded;

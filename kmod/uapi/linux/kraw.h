@@ -308,7 +308,8 @@
  *		KRAW_TRACE_A_MARKED	flag: that rule has TRACE
  *		KRAW_TRACE_A_EXPECTED	flag, with verdict all: the kernel delivers after
  *					this record; what it says of receivers and ICMP
- *					is what the kernel will do, as far as can be seen
+ *					is what the kernel will do, as far as can be
+ *					seen. Not with KRAW_ACCOUNT_EXACT
  *		KRAW_TRACE_A_SENDER	u32, output: inode of the sending socket
  *		KRAW_TRACE_A_UID	u32, output: its owner, as RULE_A_UID_MIN
  *		KRAW_TRACE_A_SOCKETS	u32, raw sockets that match; absent: none
@@ -889,7 +890,8 @@ enum kraw_socket_result {
 	KRAW_SOCKET_RESULT_FILTER, /* its socket filter rejects it */
 	KRAW_SOCKET_RESULT_FULL, /* its receive buffer is full */
 	KRAW_SOCKET_RESULT_UNKNOWN, /* has an eBPF filter, which is not run: it might
-				     * change what it stands on
+				     * change what it stands on; in traces also: one of
+				     * several has refused it, not known which
 				     */
 	KRAW_SOCKET_RESULT_NOT_CHOSEN, /* verdict one chooses another one */
 	KRAW_SOCKET_RESULT_POLICY, /* IPsec policy refuses it. Traces only, as is ... */
