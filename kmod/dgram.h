@@ -11,8 +11,10 @@
 #include "bind.h"
 #include "net.h"
 #include "stats.h"
+#include "uapi/linux/kraw.h"
 
 struct kraw_proto;
+struct kraw_rawsock_asked;
 struct netlink_callback;
 struct sk_buff;
 struct user_namespace;
@@ -78,10 +80,11 @@ enum kraw_dgram_outcome kraw_dgram_rcv(struct net *net,
 				       const struct kraw_proto *proto,
 				       enum kraw_family family,
 				       struct sk_buff *skb);
-enum kraw_dgram_outcome kraw_dgram_explain(struct net *net,
-					   const struct kraw_proto *proto,
-					   enum kraw_family family,
-					   struct sk_buff *skb);
+enum kraw_dgram_result kraw_dgram_explain(struct net *net,
+					  const struct kraw_proto *proto,
+					  enum kraw_family family,
+					  struct sk_buff *skb,
+					  const struct kraw_rawsock_asked *asked);
 bool kraw_dgram_expect(struct net *net, const struct kraw_proto *proto,
 		       enum kraw_family family, struct sk_buff *skb);
 struct sock *kraw_dgram_sender(struct net *net, const struct kraw_proto *proto,

@@ -147,14 +147,20 @@ refuse:
 	kfree_skb_reason(skb, reason);
 }
 
+static bool is_member(struct sock *sk, enum kraw_family family,
+		      const struct sk_buff *skb)
+{
+	return family == KRAW_IPV4 ? kraw_member4(sk, skb) :
+				     kraw_member6(sk, skb);
+}
+
 /* Of a packet that is for many. */
 static bool is_for(const struct kraw_bind *bind, const struct sk_buff *skb,
 		   const struct kraw_bind_key *key,
 		   const struct kraw_arrival *at)
 {
 	return kraw_bind_matches(bind, key, at) &&
-	       (at->family == KRAW_IPV4 ? kraw_member4(bind->sk, skb) :
-					  kraw_member6(bind->sk, skb));
+	       is_member(bind->sk, at->family, skb);
 }
 
 /* A copy to each socket that it is for; the last one gets the packet. */
@@ -319,37 +325,6 @@ enum kraw_dgram_outcome kraw_dgram_rcv(struct net *net,
 	return KRAW_DGRAM_HAD;
 }
 
-/**
- * kraw_dgram_explain - what kraw_dgram_rcv() would do, without doing it
- * @net:	namespace
- * @proto:	claimed
- * @family:	...
- * @skb:	data at the transport header; stays the caller's; its checksum is
- *		taken for good
- */
-enum kraw_dgram_outcome kraw_dgram_explain(struct net *net,
-					   const struct kraw_proto *proto,
-					   enum kraw_family family,
-					   struct sk_buff *skb)
-{
-	struct rhlist_head *list, *pos;
-	const struct kraw_bind *bind;
-	struct kraw_bind_key key;
-	struct kraw_arrival at;
-
-	if (read_packet(net, proto, family, skb, false, &key, &at) !=
-	    KRAW_DGRAM_RESULT_SOCKETS)
-		return KRAW_DGRAM_BAD;
-	if (!for_many(family, skb))
-		return kraw_binds_find(proto->binds, &key, &at) ?
-		       KRAW_DGRAM_HAD : KRAW_DGRAM_NOBODY;
-	list = kraw_binds_all(proto->binds, key.lport);
-	rhl_for_each_entry_rcu(bind, pos, list, port)
-		if (is_for(bind, skb, &key, &at))
-			return KRAW_DGRAM_HAD;
-	return KRAW_DGRAM_NOBODY;
-}
-
 /* The group's own program would be run twice. */
 static bool is_doubtful(const struct sock *sk)
 {
@@ -361,6 +336,124 @@ static bool is_doubtful(const struct sock *sk)
 	group = rcu_dereference(sk->sk_reuseport_cb);
 	prog = group ? rcu_dereference(group->prog) : NULL;
 	return prog && !bpf_prog_was_classic(prog);
+}
+
+/* Why a packet is not for an entry; or it is. */
+static enum kraw_socket_result mismatch(const struct kraw_bind *bind,
+					const struct kraw_bind_key *key,
+					const struct kraw_arrival *at)
+{
+	const struct kraw_bind_key *own = &bind->key;
+
+	if (kraw_bind_matches(bind, key, at))
+		return KRAW_SOCKET_RESULT_COPY;
+	if (!ipv6_addr_any(&own->local) &&
+	    !ipv6_addr_equal(&own->local, &key->local))
+		return KRAW_SOCKET_RESULT_LOCAL;
+	if (!ipv6_addr_any(&own->peer) &&
+	    (!ipv6_addr_equal(&own->peer, &key->peer) ||
+	     own->pport != key->pport))
+		return KRAW_SOCKET_RESULT_PEER;
+	return KRAW_SOCKET_RESULT_DEVICE;
+}
+
+/* The socket that gets it alone; NULL: many may. */
+struct choice {
+	struct sock *sk;
+	const void *doubtful;	/* its group, if that decides and is not asked */
+};
+
+static enum kraw_socket_result result_of(const struct kraw_bind *bind,
+					 struct sk_buff *skb,
+					 const struct kraw_arrival *at,
+					 const struct choice *choice, bool many)
+{
+	if (many)
+		return is_member(bind->sk, at->family, skb) ?
+		       kraw_ask_queue(bind->sk, skb) :
+		       KRAW_SOCKET_RESULT_MEMBER;
+	if (choice->doubtful &&
+	    rcu_access_pointer(bind->sk->sk_reuseport_cb) == choice->doubtful)
+		return KRAW_SOCKET_RESULT_UNKNOWN;
+	if (choice->doubtful || bind->sk != choice->sk)
+		return KRAW_SOCKET_RESULT_NOT_CHOSEN;
+	return kraw_ask_queue(bind->sk, skb);
+}
+
+static void describe(const struct kraw_bind *bind, enum kraw_family family,
+		     struct kraw_rawsock *about)
+{
+	const struct kraw_bind_key *key = &bind->key;
+
+	memset(about, 0, sizeof(*about));
+	about->inode = kraw_rawsock_inode(bind->sk);
+	about->ifindex = READ_ONCE(bind->sk->sk_bound_dev_if);
+	about->lport = ntohs(key->lport);
+	about->pport = ntohs(key->pport);
+	if (family == KRAW_IPV6) {
+		about->local = key->local;
+		about->peer = key->peer;
+	} else {
+		/* The last word of a v4-mapped address, and of none. */
+		about->local.s6_addr32[0] = key->local.s6_addr32[3];
+		about->peer.s6_addr32[0] = key->peer.s6_addr32[3];
+	}
+}
+
+/**
+ * kraw_dgram_explain - what kraw_dgram_rcv() would do, without doing it
+ * @net:	namespace
+ * @proto:	claimed
+ * @family:	...
+ * @skb:	data at the transport header, linear, with nobody else; its checksum
+ *		is taken for good
+ * @asked:	is told of each socket that has the packet's port, in this family
+ *
+ * IPsec policy is not asked: that would count. Context: RCU.
+ */
+enum kraw_dgram_result kraw_dgram_explain(struct net *net,
+					  const struct kraw_proto *proto,
+					  enum kraw_family family,
+					  struct sk_buff *skb,
+					  const struct kraw_rawsock_asked *asked)
+{
+	bool many = for_many(family, skb), got = false;
+	enum kraw_dgram_result result;
+	struct rhlist_head *list, *pos;
+	const struct kraw_bind *bind;
+	struct choice choice = {};
+	struct kraw_rawsock about;
+	struct kraw_bind_key key;
+	struct kraw_arrival at;
+
+	result = read_packet(net, proto, family, skb, false, &key, &at);
+	if (result != KRAW_DGRAM_RESULT_SOCKETS)
+		return result;
+	if (!many) {
+		choice.sk = kraw_binds_find(proto->binds, &key, &at);
+		if (choice.sk && is_doubtful(choice.sk))
+			choice.doubtful =
+				rcu_access_pointer(choice.sk->sk_reuseport_cb);
+		else if (choice.sk)
+			choice.sk = of_group(choice.sk, &key, skb);
+	}
+	list = kraw_binds_all(proto->binds, key.lport);
+	rhl_for_each_entry_rcu(bind, pos, list, port) {
+		if (!(bind->families & BIT(family)))
+			continue;
+		describe(bind, family, &about);
+		about.result = mismatch(bind, &key, &at);
+		about.matched = about.result == KRAW_SOCKET_RESULT_COPY;
+		if (about.matched)
+			about.result = result_of(bind, skb, &at, &choice, many);
+		about.chosen = bind->sk == choice.sk && !choice.doubtful;
+		got |= about.matched &&
+		       about.result != KRAW_SOCKET_RESULT_MEMBER;
+		asked->seen(asked->data, &about);
+	}
+	if (!many)
+		got = choice.sk;
+	return got ? KRAW_DGRAM_RESULT_SOCKETS : KRAW_DGRAM_RESULT_NOBODY;
 }
 
 /* Notes whom it is for; returns what is wrong with it, if that is so. */

@@ -160,11 +160,21 @@ static void ask_sockets(struct kraw_explain *explain, struct net *net,
 	kraw_rawsock_explain(net, sample->family, skb, sample->proto, &asked);
 }
 
+static void dgram_seen(void *data, const struct kraw_rawsock *socket)
+{
+	struct kraw_explain *explain = data;
+
+	explain->dgrams_got += socket->result == KRAW_SOCKET_RESULT_COPY;
+	if (explain->dgrams_count++ < explain->dgrams_size)
+		explain->dgrams[explain->dgrams_count - 1] = *socket;
+}
+
 /* As all(), kernel4(), kernel6() in deliver.c and the kernel itself. */
 static void ask_handler(struct kraw_explain *explain, struct net *net,
 			const struct kraw_proto *proto, struct sk_buff *skb,
 			bool handled)
 {
+	const struct kraw_rawsock_asked asked = { dgram_seen, explain };
 	const struct kraw_sample *sample = &explain->sample;
 	bool final;
 
@@ -179,12 +189,15 @@ static void ask_handler(struct kraw_explain *explain, struct net *net,
 							   sample->proto));
 	explain->ports = false;
 	explain->dgram = false;
+	explain->dgrams_count = 0;
+	explain->dgrams_got = 0;
 	if (!explain->receives ||
 	    !(explain->handler.flags & KRAW_HANDLER_HERE))
 		return;
 	explain->ports = proto->claim == KRAW_CLAIM_PORTS;
-	explain->dgram = kraw_dgram_explain(net, proto, sample->family, skb) !=
-			 KRAW_DGRAM_NOBODY;
+	explain->dgram = true;
+	explain->dgram_result = kraw_dgram_explain(net, proto, sample->family,
+						   skb, &asked);
 }
 
 /* Whether deliver.c, claim.c or the kernel itself would ask for ICMP. */
@@ -197,8 +210,8 @@ static bool icmp_wanted(const struct kraw_explain *explain, bool handled,
 		return verdict == KRAW_VERDICT_REJECT;
 	/* Only a claim's own handler leaves the question to "unreach". */
 	if (handled && to_handler(verdict))
-		return explain->receives && !explain->dgram &&
-		       explain->handler.flags & KRAW_HANDLER_KRAW &&
+		return explain->dgram &&
+		       explain->dgram_result == KRAW_DGRAM_RESULT_NOBODY &&
 		       kraw_unreach_wanted(unreach, !explain->ports);
 	return kraw_unreach_wanted(unreach, to_sockets(verdict) &&
 					    explain->matching);
@@ -270,20 +283,28 @@ static int ask(struct kraw_explain *explain, struct net *net,
 static int lists_grow(struct kraw_explain *explain)
 {
 	u32 shapes = explain->shapes_count, sockets = explain->sockets_count;
+	u32 dgrams = explain->dgrams_count;
 
-	if (shapes <= explain->shapes_size && sockets <= explain->sockets_size)
+	if (shapes <= explain->shapes_size &&
+	    sockets <= explain->sockets_size && dgrams <= explain->dgrams_size)
 		return 0;
 	kvfree(explain->shapes);
 	kvfree(explain->sockets);
+	kvfree(explain->dgrams);
 	explain->shapes_size = shapes + 16;
 	explain->sockets_size = sockets + 16;
+	explain->dgrams_size = dgrams + 16;
 	explain->shapes = kvmalloc_array(explain->shapes_size,
 					 sizeof(*explain->shapes),
 					 GFP_KERNEL_ACCOUNT);
 	explain->sockets = kvmalloc_array(explain->sockets_size,
 					  sizeof(*explain->sockets),
 					  GFP_KERNEL_ACCOUNT);
-	return explain->shapes && explain->sockets ? -EAGAIN : -ENOMEM;
+	explain->dgrams = kvmalloc_array(explain->dgrams_size,
+					 sizeof(*explain->dgrams),
+					 GFP_KERNEL_ACCOUNT);
+	return explain->shapes && explain->sockets && explain->dgrams ?
+	       -EAGAIN : -ENOMEM;
 }
 
 /* The last reference to a rule may be ours: this does not run under RCU. */
@@ -352,5 +373,6 @@ void kraw_explain_free(struct kraw_explain *explain)
 	rule_put(explain);
 	kvfree(explain->shapes);
 	kvfree(explain->sockets);
+	kvfree(explain->dgrams);
 	kfree(explain);
 }

@@ -32,7 +32,8 @@ struct kraw_explain_shape {
  * @handler:	the kernel's, if @has_handler
  * @has_handler: ...
  * @receives:	the handler gets the packet
- * @dgram:	with a claim: datagram sockets have it, or it is broken
+ * @dgram:	a claim of ours gets the packet, ...
+ * @dgram_result: ... and this is what it makes of it: enum kraw_dgram_result
  * @ports:	it is a claim with ports, whose handler tells of a port
  * @policy:	IPsec policies were not asked
  * @matching:	raw sockets that match
@@ -44,6 +45,10 @@ struct kraw_explain_shape {
  * @sockets:	the raw sockets of the protocol
  * @sockets_count: ...
  * @sockets_size: room at @sockets
+ * @dgrams:	the datagram sockets of the packet's port
+ * @dgrams_count: ...
+ * @dgrams_size: room at @dgrams
+ * @dgrams_got:	those that get it
  */
 struct kraw_explain {
 	u32 generation;
@@ -56,6 +61,7 @@ struct kraw_explain {
 	bool has_handler;
 	bool receives;
 	bool dgram;
+	u8 dgram_result;
 	bool ports;
 	bool policy;
 	u32 matching;
@@ -67,6 +73,10 @@ struct kraw_explain {
 	struct kraw_rawsock *sockets;
 	u32 sockets_count;
 	u32 sockets_size;
+	struct kraw_rawsock *dgrams;
+	u32 dgrams_count;
+	u32 dgrams_size;
+	u32 dgrams_got;
 };
 
 struct kraw_explain *kraw_explain_new(struct net *net, const struct nlattr *nest,

@@ -40,14 +40,17 @@ struct kraw_rawsock_found {
 };
 
 /**
- * struct kraw_rawsock - a raw socket, and what it would do with a packet
+ * struct kraw_rawsock - a raw socket, or a datagram socket of a claim, and what it
+ *	would do with a packet
  * @sk:	itself; under RCU
  * @inode:	names it
  * @ifindex:	bound to this device; 0: to none
  * @local:	bound to this address, IPv4 in the first word; zero: to none
  * @peer:	connected to this address, as @local
+ * @lport:	bound to this port, in host byte order; 0: there are none
+ * @pport:	connected to this port, as @lport
  * @matched:	it matches, whether it accepts the packet or not
- * @chosen:	verdict one chooses it
+ * @chosen:	verdict one chooses it; of datagram sockets: it gets it alone
  * @result:	enum kraw_socket_result
  */
 struct kraw_rawsock {
@@ -56,6 +59,8 @@ struct kraw_rawsock {
 	int ifindex;
 	struct in6_addr local;
 	struct in6_addr peer;
+	u16 lport;
+	u16 pport;
 	bool matched;
 	bool chosen;
 	u8 result;
@@ -63,7 +68,8 @@ struct kraw_rawsock {
 
 /**
  * struct kraw_rawsock_asked - who asks what raw sockets would do
- * @seen:	is told of each socket of the protocol, match or no match
+ * @seen:	is told of each socket of the protocol, match or no match; of
+ *		datagram sockets those of the packet's port
  * @data:	for @seen
  * @one:	verdict one is to choose
  * @reuseport:	... only among those with SO_REUSEPORT

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The steps of an explanation, as attributes: the packet, the shapes, the rule
- * if one decides, the verdict, the sockets, the handler, the outcome.
+ * if one decides, the verdict, the sockets, the handler, a claim's datagram
+ * sockets, the outcome.
  */
 #include "explain.h"
 
@@ -27,6 +28,7 @@ static enum kraw_step_kind kind_of(const struct kraw_explain *explain,
 		{ KRAW_STEP_KIND_VERDICT, 1 },
 		{ KRAW_STEP_KIND_SOCKET, explain->sockets_count },
 		{ KRAW_STEP_KIND_HANDLER, 1 },
+		{ KRAW_STEP_KIND_DGRAM, explain->dgrams_count },
 	};
 	int i;
 
@@ -45,7 +47,7 @@ static enum kraw_step_kind kind_of(const struct kraw_explain *explain,
 u32 kraw_explain_steps(const struct kraw_explain *explain)
 {
 	return 4 + explain->shapes_count + explain->sockets_count +
-	       !!explain->rule;
+	       explain->dgrams_count + !!explain->rule;
 }
 
 static u32 shape_fields(u16 fields)
@@ -146,6 +148,10 @@ static int socket_fill(struct sk_buff *msg, const struct kraw_explain *explain,
 	    address_fill(msg, KRAW_STEP_A_PEER, family, &socket->peer) ||
 	    (socket->ifindex &&
 	     device_fill(msg, sock_net(msg->sk), socket->ifindex)) ||
+	    (socket->lport &&
+	     nla_put_u16(msg, KRAW_STEP_A_LOCAL_PORT, socket->lport)) ||
+	    (socket->pport &&
+	     nla_put_u16(msg, KRAW_STEP_A_PEER_PORT, socket->pport)) ||
 	    (socket->matched && nla_put_flag(msg, KRAW_STEP_A_MATCHED)) ||
 	    (socket->chosen && nla_put_flag(msg, KRAW_STEP_A_CHOSEN)) ||
 	    nla_put_u8(msg, KRAW_STEP_A_SOCKET_RESULT, socket->result))
@@ -182,11 +188,21 @@ static int icmp_fill(struct sk_buff *msg, const struct kraw_explain *explain)
 			   offsetof(struct ipv6hdr, nexthdr)) ? -EMSGSIZE : 0;
 }
 
+static int dgrams_fill(struct sk_buff *msg, const struct kraw_explain *explain)
+{
+	if (!explain->dgram)
+		return 0;
+	return nla_put_u8(msg, KRAW_STEP_A_DGRAM_RESULT,
+			  explain->dgram_result) ||
+	       nla_put_u32(msg, KRAW_STEP_A_DGRAMS, explain->dgrams_got) ?
+	       -EMSGSIZE : 0;
+}
+
 static int outcome_fill(struct sk_buff *msg, const struct kraw_explain *explain)
 {
 	if (nla_put_u32(msg, KRAW_STEP_A_MATCHING, explain->matching) ||
 	    nla_put_u32(msg, KRAW_STEP_A_COPIES, explain->copies) ||
-	    receives_fill(msg, explain) ||
+	    receives_fill(msg, explain) || dgrams_fill(msg, explain) ||
 	    (explain->policy && nla_put_flag(msg, KRAW_STEP_A_POLICY)))
 		return -EMSGSIZE;
 	return icmp_fill(msg, explain);
@@ -205,6 +221,8 @@ static int attrs_fill(struct sk_buff *msg, const struct kraw_explain *explain,
 		return socket_fill(msg, explain, &explain->sockets[index]);
 	case KRAW_STEP_KIND_HANDLER:
 		return receives_fill(msg, explain);
+	case KRAW_STEP_KIND_DGRAM:
+		return socket_fill(msg, explain, &explain->dgrams[index]);
 	case KRAW_STEP_KIND_OUTCOME:
 		return outcome_fill(msg, explain);
 	default:

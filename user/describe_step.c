@@ -18,6 +18,7 @@ static const struct names kind_names = {
 		{ "socket", KRAW_STEP_KIND_SOCKET },
 		{ "handler", KRAW_STEP_KIND_HANDLER },
 		{ "outcome", KRAW_STEP_KIND_OUTCOME },
+		{ "dgram", KRAW_STEP_KIND_DGRAM },
 	},
 };
 
@@ -62,6 +63,12 @@ static bool has(const struct step *step, unsigned int attr)
 static bool is(const struct step *step, unsigned int kind)
 {
 	return step->kind == kind;
+}
+
+static bool is_socket(const struct step *step)
+{
+	return is(step, KRAW_STEP_KIND_SOCKET) ||
+	       is(step, KRAW_STEP_KIND_DGRAM);
 }
 
 static json_t *step_kind(const void *object)
@@ -150,8 +157,7 @@ static json_t *step_dev(const void *object)
 
 	if (is(step, KRAW_STEP_KIND_PACKET))
 		return output_string(step->packet->dev);
-	return is(step, KRAW_STEP_KIND_SOCKET) ? output_string(step->dev) :
-						 NULL;
+	return is_socket(step) ? output_string(step->dev) : NULL;
 }
 
 static json_t *shape_fields(const void *object)
@@ -300,7 +306,7 @@ static json_t *socket_local(const void *object)
 {
 	const struct step *step = object;
 
-	return is(step, KRAW_STEP_KIND_SOCKET) ?
+	return is_socket(step) ?
 		       address_json(step->packet->family, step->local) :
 		       NULL;
 }
@@ -309,24 +315,44 @@ static json_t *socket_peer(const void *object)
 {
 	const struct step *step = object;
 
-	return is(step, KRAW_STEP_KIND_SOCKET) ?
+	return is_socket(step) ?
 		       address_json(step->packet->family, step->peer) :
 		       NULL;
+}
+
+static json_t *dgram_port(const struct step *step, uint16_t port)
+{
+	if (!is(step, KRAW_STEP_KIND_DGRAM))
+		return NULL;
+	return port ? json_integer(port) : json_null();
+}
+
+static json_t *dgram_local_port(const void *object)
+{
+	const struct step *step = object;
+
+	return dgram_port(step, step->local_port);
+}
+
+static json_t *dgram_peer_port(const void *object)
+{
+	const struct step *step = object;
+
+	return dgram_port(step, step->peer_port);
 }
 
 static json_t *socket_inode(const void *object)
 {
 	const struct step *step = object;
 
-	return is(step, KRAW_STEP_KIND_SOCKET) ? json_integer(step->inode) :
-						 NULL;
+	return is_socket(step) ? json_integer(step->inode) : NULL;
 }
 
 static json_t *socket_processes(const void *object)
 {
 	const struct step *step = object;
 
-	if (!is(step, KRAW_STEP_KIND_SOCKET))
+	if (!is_socket(step))
 		return NULL;
 	return step->owners ? owners_json(step->owners) : json_array();
 }
@@ -336,7 +362,7 @@ static json_t *socket_processes_text(const void *object)
 	static const struct owners nobody;
 	const struct step *step = object;
 
-	if (!is(step, KRAW_STEP_KIND_SOCKET))
+	if (!is_socket(step))
 		return NULL;
 	return owners_text(step->owners ? step->owners : &nobody);
 }
@@ -345,18 +371,16 @@ static json_t *socket_matched(const void *object)
 {
 	const struct step *step = object;
 
-	return is(step, KRAW_STEP_KIND_SOCKET) ?
-		       json_boolean(has(step, KRAW_STEP_A_MATCHED)) :
-		       NULL;
+	return is_socket(step) ? json_boolean(has(step, KRAW_STEP_A_MATCHED)) :
+				 NULL;
 }
 
 static json_t *socket_chosen(const void *object)
 {
 	const struct step *step = object;
 
-	return is(step, KRAW_STEP_KIND_SOCKET) ?
-		       json_boolean(has(step, KRAW_STEP_A_CHOSEN)) :
-		       NULL;
+	return is_socket(step) ? json_boolean(has(step, KRAW_STEP_A_CHOSEN)) :
+				 NULL;
 }
 
 static json_t *step_handler(const void *object)
@@ -410,6 +434,27 @@ static json_t *outcome_copies(const void *object)
 					       NULL;
 }
 
+/* Null: there is no claim of ours that gets it. */
+static json_t *outcome_dgram_result(const void *object)
+{
+	const struct step *step = object;
+
+	if (!is(step, KRAW_STEP_KIND_OUTCOME))
+		return NULL;
+	return has(step, KRAW_STEP_A_DGRAM_RESULT) ?
+		       json_string(name_of(&dgram_result_names,
+					   step->dgram_result)) :
+		       json_null();
+}
+
+static json_t *outcome_dgrams(const void *object)
+{
+	const struct step *step = object;
+
+	return has(step, KRAW_STEP_A_DGRAMS) ? json_integer(step->dgrams) :
+					       NULL;
+}
+
 static json_t *outcome_policy(const void *object)
 {
 	const struct step *step = object;
@@ -454,10 +499,9 @@ static json_t *step_result(const void *object)
 
 	if (is(step, KRAW_STEP_KIND_SHAPE))
 		return json_string(name_of(&shape_names, step->shape_result));
-	return is(step, KRAW_STEP_KIND_SOCKET) ?
-		       json_string(name_of(&socket_result_names,
-					   step->socket_result)) :
-		       NULL;
+	return is_socket(step) ? json_string(name_of(&socket_result_names,
+						     step->socket_result)) :
+				 NULL;
 }
 
 static json_t *step_text(const void *object)
@@ -496,7 +540,9 @@ const struct field step_fields[] = {
 	{ "unreach", "unreach", NULL, step_unreach },
 	{ "inode", "inode", NULL, socket_inode, .when = FIELD_DETAILS_TEXT },
 	{ "local", "local", NULL, socket_local },
+	{ "local_port", "port", NULL, dgram_local_port },
 	{ "peer", "peer", NULL, socket_peer },
+	{ "peer_port", "port", NULL, dgram_peer_port },
 	{ "dev", "dev", NULL, step_dev },
 	{ "len", "len", NULL, packet_len },
 	{ "ttl", "ttl", NULL, packet_ttl },
@@ -512,6 +558,8 @@ const struct field step_fields[] = {
 	{ "matching", "matching", NULL, outcome_matching },
 	{ "receives", NULL, NULL, step_receives },
 	{ NULL, "handler", NULL, outcome_receives },
+	{ "dgram_result", NULL, NULL, outcome_dgram_result },
+	{ "dgrams", "dgrams", NULL, outcome_dgrams },
 	{ "matched", NULL, NULL, socket_matched },
 	{ "chosen", NULL, NULL, socket_chosen },
 	{ "result", NULL, NULL, step_result },

@@ -8,14 +8,17 @@
 #include "subcommands.h"
 
 #include <arpa/inet.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 
 const char explain_usage[] =
 	"Usage: kraw explain proto P src ADDRESS dst ADDRESS [dev IF] [len N] [ttl N]\n"
-	"                    [dscp D] [mark M] [fragment] [payload HEX]\n"
+	"                    [dscp D] [mark M] [fragment] [sport N] [dport N]\n"
+	"                    [payload HEX]\n"
 	"What would happen to such a packet if it came in, step by step. Needs\n"
 	"CAP_NET_ADMIN. len is that of the whole packet, zeroes follow the payload.\n"
+	"sport and dport put the header of a claim with ports before the payload.\n"
 	"       kraw explain open P [family { ipv4 | ipv6 }] [uid USER] [gid GROUP]\n"
 	"Whether we, or somebody, may open a datagram socket of this protocol, and why.\n";
 
@@ -133,27 +136,87 @@ static unsigned int attr_of(const char *word)
 	return 0;
 }
 
+/* The ports, which are no attributes: they become part of the payload. */
+static int parse_port(struct args *args, const char *keyword, bool *has,
+		      uint16_t *port)
+{
+	const char *word;
+	uint32_t number;
+	int ret;
+
+	if (*has)
+		return fail("'%s' is there twice", keyword);
+	ret = args_value(args, keyword, &word) ?:
+		      parse_number(keyword, word, UINT16_MAX, &number);
+	if (ret)
+		return ret;
+	*has = true;
+	*port = number;
+	return 0;
+}
+
+/* UDP's layout; nobody looks at the checksum. */
+static int add_header(struct packet *packet)
+{
+	uint32_t before = packet->family == AF_INET ? 20 : 40;
+	uint32_t len = packet->payload_len + sizeof(struct udphdr);
+	struct udphdr header = { 0 };
+	uint8_t *payload;
+
+	if (packet->set & BIT(KRAW_PACKET_A_LEN)) {
+		if (packet->len < before + len)
+			return fail("len %u: too short for the headers and the payload, %u at least",
+				    packet->len, before + len);
+		len = packet->len - before;
+	}
+	if (len > UINT16_MAX ||
+	    packet->payload_len + sizeof(header) > KRAW_PAYLOAD_MAX)
+		return fail("the packet is too long for a header with ports");
+	header.source = htons(packet->sport);
+	header.dest = htons(packet->dport);
+	header.len = htons(len);
+	payload = xalloc(packet->payload_len + sizeof(header));
+	memcpy(payload, &header, sizeof(header));
+	if (packet->payload_len)
+		memcpy(payload + sizeof(header), packet->payload,
+		       packet->payload_len);
+	free(packet->payload);
+	packet->payload = payload;
+	packet->payload_len += sizeof(header);
+	packet->set |= BIT(KRAW_PACKET_A_PAYLOAD);
+	return 0;
+}
+
+static int parse_word(struct args *args, struct packet *packet)
+{
+	const char *keyword = canonical(args_next(args)), *word;
+	unsigned int attr;
+
+	if (!strcmp(keyword, "sport"))
+		return parse_port(args, keyword, &packet->has_sport,
+				  &packet->sport);
+	if (!strcmp(keyword, "dport"))
+		return parse_port(args, keyword, &packet->has_dport,
+				  &packet->dport);
+	attr = attr_of(keyword);
+	if (!attr)
+		return fail("'%s' is not understood here: see 'kraw explain help'",
+			    keyword);
+	if (packet->set & BIT(attr))
+		return fail("'%s' is there twice", keyword);
+	packet->set |= BIT(attr);
+	if (attr == KRAW_PACKET_A_FRAGMENT)
+		return 0;
+	return args_value(args, keyword, &word) ?:
+		       parse_value(keyword, word, packet, attr);
+}
+
 static int packet_parse(struct args *args, struct packet *packet)
 {
-	const char *keyword, *word;
-	unsigned int attr;
 	int ret = 0;
 
-	while (!ret && args_peek(args)) {
-		keyword = canonical(args_next(args));
-		attr = attr_of(keyword);
-		if (!attr)
-			return fail("'%s' is not understood here: see 'kraw explain help'",
-				    keyword);
-		if (packet->set & BIT(attr))
-			return fail("'%s' is there twice", keyword);
-		packet->set |= BIT(attr);
-		if (attr == KRAW_PACKET_A_FRAGMENT)
-			continue;
-		ret = args_value(args, keyword, &word);
-		if (!ret)
-			ret = parse_value(keyword, word, packet, attr);
-	}
+	while (!ret && args_peek(args))
+		ret = parse_word(args, packet);
 	if (ret)
 		return ret;
 	if (!(packet->set & BIT(KRAW_PACKET_A_PROTO)))
@@ -161,6 +224,8 @@ static int packet_parse(struct args *args, struct packet *packet)
 	if (!(packet->set & BIT(KRAW_PACKET_A_SRC)) ||
 	    !(packet->set & BIT(KRAW_PACKET_A_DST)))
 		return fail("from where to where? Say src ADDRESS and dst ADDRESS");
+	if (packet->has_sport || packet->has_dport)
+		return add_header(packet);
 	return 0;
 }
 
@@ -245,6 +310,10 @@ static void step_get(const struct nlattr *nest, struct step *step)
 	get_u8(attrs[KRAW_STEP_A_SOCKET_RESULT], &step->socket_result);
 	get_u32(attrs[KRAW_STEP_A_MATCHING], &step->matching);
 	get_u32(attrs[KRAW_STEP_A_COPIES], &step->copies);
+	get_u16(attrs[KRAW_STEP_A_LOCAL_PORT], &step->local_port);
+	get_u16(attrs[KRAW_STEP_A_PEER_PORT], &step->peer_port);
+	get_u8(attrs[KRAW_STEP_A_DGRAM_RESULT], &step->dgram_result);
+	get_u32(attrs[KRAW_STEP_A_DGRAMS], &step->dgrams);
 	get_u8(attrs[KRAW_STEP_A_ICMP_RESULT], &step->icmp_result);
 	get_u8(attrs[KRAW_STEP_A_ICMP_TYPE], &step->icmp_type);
 	get_u8(attrs[KRAW_STEP_A_ICMP_CODE], &step->icmp_code);
@@ -301,7 +370,8 @@ static void find_owners(struct answer *answer)
 	answer->owners = xalloc((answer->count + 1) * sizeof(*answer->owners));
 	sockets = xalloc((answer->count + 1) * sizeof(*sockets));
 	for (i = 0; i < answer->count; i++) {
-		if (answer->step[i].kind != KRAW_STEP_KIND_SOCKET)
+		if (answer->step[i].kind != KRAW_STEP_KIND_SOCKET &&
+		    answer->step[i].kind != KRAW_STEP_KIND_DGRAM)
 			continue;
 		answer->owners[count] = (struct owners){
 			.inode = answer->step[i].inode,

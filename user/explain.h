@@ -18,6 +18,9 @@ struct packet {
 	uint32_t mark;
 	uint8_t *payload; /* to be freed */
 	size_t payload_len;
+	bool has_sport,
+		has_dport; /* of a claim with ports, before the payload */
+	uint16_t sport, dport;
 };
 
 /* One step of the kernel's answer; which fields count depends on its kind. */
@@ -36,10 +39,13 @@ struct step {
 	uint8_t decider, verdict, unreach;
 	uint32_t inode;
 	uint8_t local[16], peer[16]; /* zero: any */
+	uint16_t local_port, peer_port; /* zero: none */
 	char *dev; /* to be freed; NULL: any */
 	uint8_t socket_result;
 	const struct owners *owners; /* NULL: not found again */
 	uint32_t matching, copies;
+	uint8_t dgram_result;
+	uint32_t dgrams;
 	uint8_t icmp_result, icmp_type, icmp_code;
 	uint32_t icmp_pointer;
 };

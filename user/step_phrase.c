@@ -59,8 +59,23 @@ static const char *socket_result_text(const struct step *step)
 	return text[step->socket_result];
 }
 
+static const char *dgram_result_text(const struct step *step)
+{
+	switch (step->socket_result) {
+	case KRAW_SOCKET_RESULT_UNKNOWN:
+		return "unknown: it or its group has an eBPF program, which is not run";
+	case KRAW_SOCKET_RESULT_NOT_CHOSEN:
+		return "nothing: another one fits better, or is chosen from the group";
+	default:
+		return socket_result_text(step);
+	}
+}
+
 static const char *outcome_text(const struct step *step)
 {
+	if (step->set & BIT(KRAW_STEP_A_DGRAM_RESULT) &&
+	    step->dgram_result == KRAW_DGRAM_RESULT_HEADER)
+		return "dropped: the header with ports is cut off, or its length is wrong";
 	switch (step->icmp_result) {
 	case KRAW_ICMP_RESULT_SENT:
 		/* The first types of both; codes 3 and 4 of them are of ports. */
@@ -87,6 +102,8 @@ const char *step_phrase(const struct step *step)
 		return decider_text(step);
 	case KRAW_STEP_KIND_SOCKET:
 		return socket_result_text(step);
+	case KRAW_STEP_KIND_DGRAM:
+		return dgram_result_text(step);
 	case KRAW_STEP_KIND_HANDLER:
 		if (!step->handler)
 			return NULL;

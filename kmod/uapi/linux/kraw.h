@@ -262,10 +262,21 @@
  *		HANDLER			the kernel's handler, in the message also
  *	KRAW_A_HANDLER nest		as KRAW_CMD_HANDLER_GET; absent: none
  *		KRAW_STEP_A_RECEIVES	flag: it gets the packet
+ *		DGRAM			if that is a claim of ours, one step for each
+ *					datagram socket that has the packet's port and may
+ *					have packets of this family
+ *		KRAW_STEP_A_INODE to _SOCKET_RESULT as with SOCKET; CHOSEN: it gets it
+ *					alone, by its address or by its group
+ *		KRAW_STEP_A_LOCAL_PORT	u16; absent: there are no ports
+ *		KRAW_STEP_A_PEER_PORT	u16, connected to; absent: any
  *		OUTCOME
  *		KRAW_STEP_A_MATCHING	u32, raw sockets that match
  *		KRAW_STEP_A_COPIES	u32, raw sockets that get a copy
  *		KRAW_STEP_A_RECEIVES	flag: the kernel's handler gets the packet
+ *		KRAW_STEP_A_DGRAM_RESULT u8, enum kraw_dgram_result: what a claim of ours
+ *					makes of it; absent: it does not get it. The
+ *					checksum is taken for good
+ *		KRAW_STEP_A_DGRAMS	u32, with it: datagram sockets that get the packet
  *		KRAW_STEP_A_POLICY	flag: IPsec policies of the namespace were not
  *					asked, and may refuse what is said here
  *		KRAW_STEP_A_ICMP_RESULT	u8, enum kraw_icmp_result
@@ -834,6 +845,10 @@ enum kraw_step_attr {
 	KRAW_STEP_A_ICMP_TYPE,	/* u8 */
 	KRAW_STEP_A_ICMP_CODE,	/* u8 */
 	KRAW_STEP_A_ICMP_POINTER, /* u32 */
+	KRAW_STEP_A_LOCAL_PORT,	/* u16 */
+	KRAW_STEP_A_PEER_PORT,	/* u16 */
+	KRAW_STEP_A_DGRAM_RESULT, /* u8, enum kraw_dgram_result */
+	KRAW_STEP_A_DGRAMS,	/* u32 */
 
 	__KRAW_STEP_A_MAX,
 	KRAW_STEP_A_MAX = __KRAW_STEP_A_MAX - 1
@@ -847,6 +862,7 @@ enum kraw_step_kind {
 	KRAW_STEP_KIND_SOCKET,	/* a raw socket */
 	KRAW_STEP_KIND_HANDLER,	/* the kernel's handler */
 	KRAW_STEP_KIND_OUTCOME,	/* what comes of it all */
+	KRAW_STEP_KIND_DGRAM,	/* a datagram socket of a claim */
 };
 
 /* KRAW_STEP_A_FIELDS: what rules of one shape have to be equal to */
@@ -893,7 +909,9 @@ enum kraw_socket_result {
 				     * change what it stands on; in traces also: one of
 				     * several has refused it, not known which
 				     */
-	KRAW_SOCKET_RESULT_NOT_CHOSEN, /* verdict one chooses another one */
+	KRAW_SOCKET_RESULT_NOT_CHOSEN, /* verdict one chooses another one, or another
+					* datagram socket gets it
+					*/
 	KRAW_SOCKET_RESULT_POLICY, /* IPsec policy refuses it. Traces only, as is ... */
 	KRAW_SOCKET_RESULT_REFUSED, /* ... not queued for another reason: a filter in
 				     * eBPF, no memory, others filled the buffer
