@@ -118,6 +118,29 @@ static void note(const struct kraw_proto *proto, const struct sock *sk,
 				       result);
 }
 
+static void count_refused(const struct kraw_proto *proto,
+			  enum kraw_family family,
+			  enum kraw_socket_result result)
+{
+	enum kraw_stats_attr why;
+
+	switch (result) {
+	case KRAW_SOCKET_RESULT_POLICY:
+		why = KRAW_STATS_A_DGRAM_POLICY;
+		break;
+	case KRAW_SOCKET_RESULT_FILTER:
+		why = KRAW_STATS_A_DGRAM_FILTER;
+		break;
+	case KRAW_SOCKET_RESULT_FULL:
+		why = KRAW_STATS_A_DGRAM_FULL;
+		break;
+	default:
+		why = KRAW_STATS_A_DGRAM_MEMORY;
+	}
+	kraw_stats_inc(proto->stats, family, KRAW_STATS_A_DGRAM_REFUSED);
+	kraw_stats_inc(proto->stats, family, why);
+}
+
 /* Consumes the packet. */
 static void give(const struct kraw_proto *proto, enum kraw_family family,
 		 struct sock *sk, struct sk_buff *skb)
@@ -143,7 +166,7 @@ static void give(const struct kraw_proto *proto, enum kraw_family family,
 	}
 refuse:
 	note(proto, sk, result);
-	kraw_stats_inc(proto->stats, family, KRAW_STATS_A_DGRAM_REFUSED);
+	count_refused(proto, family, result);
 	kfree_skb_reason(skb, reason);
 }
 
@@ -182,8 +205,8 @@ static bool give_all(const struct kraw_proto *proto, struct sk_buff *skb,
 			give(proto, at->family, last, clone);
 		} else if (last) {
 			note(proto, last, KRAW_SOCKET_RESULT_REFUSED);
-			kraw_stats_inc(proto->stats, at->family,
-				       KRAW_STATS_A_DGRAM_REFUSED);
+			count_refused(proto, at->family,
+				      KRAW_SOCKET_RESULT_REFUSED);
 		}
 		last = bind->sk;
 	}
@@ -310,6 +333,10 @@ enum kraw_dgram_outcome kraw_dgram_rcv(struct net *net,
 	if (result != KRAW_DGRAM_RESULT_SOCKETS) {
 		kraw_record_dgrams(proto->number, result);
 		kraw_stats_inc(proto->stats, family, KRAW_STATS_A_DGRAM_BAD);
+		kraw_stats_inc(proto->stats, family,
+			       result == KRAW_DGRAM_RESULT_HEADER ?
+			       KRAW_STATS_A_DGRAM_HEADER :
+			       KRAW_STATS_A_DGRAM_CHECKSUM);
 		kfree_skb(skb);
 		return KRAW_DGRAM_BAD;
 	}

@@ -716,6 +716,8 @@ enum kraw_rule_attr {
  *
  * Of CLAIM_HANDLED, a packet with one destination counts once: CLAIM_HANDLED =
  * DGRAM + DGRAM_REFUSED + DGRAM_NOBODY + DGRAM_BAD; of others each socket counts.
+ *	DGRAM_REFUSED = DGRAM_POLICY + DGRAM_FILTER + DGRAM_FULL + DGRAM_MEMORY
+ *	DGRAM_BAD = DGRAM_HEADER + DGRAM_CHECKSUM
  */
 enum kraw_stats_attr {
 	KRAW_STATS_A_UNSPEC,
@@ -772,6 +774,12 @@ enum kraw_stats_attr {
 	KRAW_STATS_A_DGRAM_NOBODY,	/* packets that were for no socket */
 	KRAW_STATS_A_DGRAM_BAD,		/* packets with a broken header: ports only */
 	KRAW_STATS_A_DGRAM_SENT,	/* datagrams that sockets sent */
+	KRAW_STATS_A_DGRAM_POLICY,	/* refused by IPsec policy */
+	KRAW_STATS_A_DGRAM_FILTER,	/* refused as RAW_SOCKET_FILTER */
+	KRAW_STATS_A_DGRAM_FULL,	/* refused: its receive queue was full */
+	KRAW_STATS_A_DGRAM_MEMORY,	/* refused: no memory */
+	KRAW_STATS_A_DGRAM_HEADER,	/* bad: cut off, or its length is wrong */
+	KRAW_STATS_A_DGRAM_CHECKSUM,	/* bad: wrong checksum */
 
 	__KRAW_STATS_A_MAX,
 	KRAW_STATS_A_MAX = __KRAW_STATS_A_MAX - 1

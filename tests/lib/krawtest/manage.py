@@ -14,6 +14,8 @@ ENDS = ("end_handler", "end_raw", "end_nobody", "end_policy", "end_discard",
         "end_rule", "end_limit", "end_proto", "end_unknown")
 REFUSALS = ("raw_policy", "raw_checksum", "raw_socket_filter", "raw_full",
             "raw_memory", "raw_refused_unknown")
+DGRAM = ("dgram_policy", "dgram_filter", "dgram_full", "dgram_memory")
+BAD = ("dgram_header", "dgram_checksum")
 ICMP = ("unreach_sent", "unreach_limited", "unreach_silent", "unreach_unknown")
 SUMS = {
     "seen by verdict": ("seen", PARTS),
@@ -21,11 +23,13 @@ SUMS = {
     "raw_matched": ("raw_matched", ("raw_copies", "raw_filtered",
                                     "raw_refused", "raw_unknown")),
     "raw_refused": ("raw_refused", REFUSALS),
+    "dgram_refused": ("dgram_refused", DGRAM),
+    "dgram_bad": ("dgram_bad", BAD),
     "unreach": ("unreach", ICMP),
     "output": ("output", ("allow", "deny")),
 }
 # Counters that say more of what another one counts.
-DETAILS = ENDS + REFUSALS + ICMP + ("raw_unknown",)
+DETAILS = ENDS + REFUSALS + DGRAM + BAD + ICMP + ("raw_unknown",)
 
 
 def wrong(row):
