@@ -462,7 +462,8 @@ enum kraw_dgram_result kraw_dgram_explain(struct net *net,
 			choice.doubtful =
 				rcu_access_pointer(choice.sk->sk_reuseport_cb);
 		else if (choice.sk)
-			choice.sk = of_group(choice.sk, &key, skb);
+			choice.sk = of_group(choice.sk, proto, family,
+					     skb);
 	}
 	list = kraw_binds_all(proto->binds, key.lport);
 	rhl_for_each_entry_rcu(bind, pos, list, port) {
