@@ -212,7 +212,10 @@ int kraw_query_rules(struct sk_buff *msg, struct netlink_callback *cb)
 		if (err)
 			return err;
 		if (filter.has_pref || filter.has_handle) {
-			NL_SET_ERR_MSG_ATTR(cb->extack, nest,
+			NL_SET_ERR_MSG_ATTR(cb->extack,
+					    nla_find_nested(nest, filter.has_pref ?
+							    KRAW_RULE_A_PREF :
+							    KRAW_RULE_A_HANDLE),
 					    "a dump can be narrowed to a protocol and a hook only");
 			return -EINVAL;
 		}
