@@ -138,7 +138,7 @@ static enum kraw_stats_attr forecast(struct net *net,
 			return KRAW_STATS_A_END_DISCARD;
 		return KRAW_STATS_A_END_HANDLER;
 	}
-	if (out.raw.matched)
+	if (kraw_rawsock_found_any(out.raw))
 		return KRAW_STATS_A_END_RAW;
 	return policy ? KRAW_STATS_A_END_UNKNOWN : KRAW_STATS_A_END_NOBODY;
 }
@@ -220,6 +220,7 @@ static enum kraw_stats_attr deliver(const struct kraw_proto *proto,
 {
 	struct kraw_rawsock_count raw = {
 		.matched = out.raw.matched, .filtered = out.raw.filtered,
+		.passed = out.raw.passed,
 	};
 	struct net *net = state->net;
 	struct kraw_icmp_seen icmp;
@@ -242,6 +243,9 @@ static enum kraw_stats_attr deliver(const struct kraw_proto *proto,
 		raw.refused[i] = watch.refused[i];
 		refused += watch.refused[i];
 	}
+	/* The kernel says nothing when it passes over a socket. */
+	raw.refused[KRAW_REFUSAL_FULL] += raw.passed;
+	refused += raw.passed;
 	/* A socket may have been opened since it was asked. */
 	raw.matched = max(raw.matched, raw.filtered + refused);
 	raw.copies = raw.matched - raw.filtered - refused;
@@ -259,7 +263,7 @@ static enum kraw_stats_attr deliver(const struct kraw_proto *proto,
 			return KRAW_STATS_A_END_POLICY;
 		return KRAW_STATS_A_END_HANDLER;
 	}
-	if (raw.matched)
+	if (kraw_rawsock_any(&raw))
 		return KRAW_STATS_A_END_RAW;
 	if (unknown == unknown_protos(net, family))
 		return KRAW_STATS_A_END_POLICY;
@@ -284,9 +288,15 @@ static noinline unsigned int exact(const struct kraw_proto *proto,
 	/* A handler and nothing to stop the packet: it can as well pass on. */
 	if (!kraw_recording() &&
 	    next == hooks->num_hook_entries && is_handled(out) && !out.policy &&
-	    out.raw.matched == out.raw.filtered &&
+	    out.raw.matched == out.raw.filtered + out.raw.passed &&
 	    !membership_asked(family, skb, out)) {
-		count_found(proto, family, out.raw);
+		struct kraw_rawsock_count raw = {
+			.matched = out.raw.matched,
+			.filtered = out.raw.filtered,
+			.refused[KRAW_REFUSAL_FULL] = out.raw.passed,
+		};
+
+		kraw_account_raw(proto, family, &raw);
 		kraw_stats_inc(proto->stats, family, KRAW_STATS_A_END_HANDLER);
 		return NF_ACCEPT;
 	}
@@ -307,6 +317,18 @@ static noinline unsigned int exact(const struct kraw_proto *proto,
 	return NF_STOLEN;
 }
 
+/* The kernel would pass over all raw sockets there are: so they learn of it. */
+static void pass_over(struct net *net, const struct kraw_proto *proto,
+		      enum kraw_family family, struct sk_buff *skb)
+{
+	struct kraw_rawsock_count count = {
+		.exact = proto->account == KRAW_ACCOUNT_EXACT,
+	};
+
+	kraw_rawsock_deliver(net, family, skb, proto->number, &count);
+	kraw_account_raw(proto, family, &count);
+}
+
 /**
  * kraw_account_all - verdict all: let the kernel deliver, and count it
  * @proto:	the packet's protocol, managed
@@ -325,12 +347,14 @@ unsigned int kraw_account_all(const struct kraw_proto *proto,
 	struct outlook out = look(net, proto, family, skb);
 
 	/* A claim's handler answers for itself. */
-	if (!is_handled(out) && out.raw.matched &&
+	if (!is_handled(out) && kraw_rawsock_found_any(out.raw) &&
 	    kraw_unreach_wanted(proto->unreach, true) &&
 	    kraw_unreach_policy(family, skb))
 		kraw_unreach_answer(proto, family, skb);
-	if (!is_handled(out) && !out.raw.matched &&
+	if (!is_handled(out) && !kraw_rawsock_found_any(out.raw) &&
 	    !kraw_unreach_wanted(proto->unreach, false)) {
+		if (out.raw.matched)
+			pass_over(net, proto, family, skb);
 		kraw_deliver_unwanted(proto, family, skb);
 		return NF_STOLEN;
 	}

@@ -51,6 +51,17 @@
 #define kraw_sk_drops(sk)	atomic_read(&(sk)->sk_drops)
 #endif
 
+/*
+ * Since 6.10 the kernel passes over a raw socket whose queue is full before it
+ * asks anything else of it: who has only such sockets is told that nobody has the
+ * protocol.
+ */
+#ifdef KRAW_HAVE_ROOM_FIRST
+#define KRAW_ROOM_FIRST	true
+#else
+#define KRAW_ROOM_FIRST	false
+#endif
+
 /* The parsed attributes of a dump request: wrapped in a genl_info since 6.6. */
 #ifdef KRAW_HAVE_GENL_INFO_DUMP
 #define kraw_dump_attrs(cb)	(genl_info_dump(cb)->attrs)

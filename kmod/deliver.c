@@ -142,11 +142,11 @@ static void raw(struct net *net, const struct kraw_proto *proto,
 	struct kraw_rawsock_count count = { .exact = is_exact(proto) };
 
 	kraw_rawsock_deliver(net, family, skb, proto->number, &count);
-	if (!count.matched) {
+	kraw_account_raw(proto, family, &count);
+	if (!kraw_rawsock_any(&count)) {
 		kraw_deliver_unwanted(proto, family, skb);
 		return;
 	}
-	kraw_account_raw(proto, family, &count);
 	end(proto, family, KRAW_STATS_A_END_RAW);
 	count_delivered(net, family, skb);
 	answer_raw(proto, family, skb);
@@ -167,8 +167,11 @@ static void one(struct net *net, const struct kraw_proto *proto,
 
 	sk = kraw_rawsock_choose(net, family, skb, proto->number, flow,
 				 decision->one_reuseport, &count);
-	if (!count.matched) {
-		kraw_stats_inc(proto->stats, family, KRAW_STATS_A_ONE_NOBODY);
+	if (!kraw_rawsock_any(&count)) {
+		kraw_account_raw(proto, family, &count);
+		if (!count.matched)
+			kraw_stats_inc(proto->stats, family,
+				       KRAW_STATS_A_ONE_NOBODY);
 		kraw_deliver_unwanted(proto, family, skb);
 		return;
 	}
@@ -335,7 +338,7 @@ static void kernel6(struct net *net, const struct kraw_proto *proto,
 
 			kraw_rawsock_deliver(net, KRAW_IPV6, skb, nexthdr,
 					     &count);
-			raw_matched = count.matched;
+			raw_matched = kraw_rawsock_any(&count);
 		}
 		handler = rcu_dereference(inet6_protos[nexthdr]);
 		if (!handler)

@@ -132,7 +132,7 @@ static void socket_seen(void *data, const struct kraw_rawsock *socket)
 	struct kraw_explain *explain = data;
 	struct kraw_rawsock *to;
 
-	explain->matching += socket->matched;
+	explain->matching += socket->matched && !socket->passed;
 	if (to_sockets(explain->decision.verdict))
 		explain->copies += socket->result == KRAW_SOCKET_RESULT_COPY;
 	if (explain->sockets_count++ >= explain->sockets_size)

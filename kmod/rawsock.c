@@ -198,14 +198,52 @@ static void note(const struct sock *sk, enum kraw_socket_result result)
 		kraw_record_note_socket(kraw_rawsock_inode(sk), result);
 }
 
+/* As the kernel asks before it queues. */
+static bool full(const struct sock *sk)
+{
+	return atomic_read(&sk->sk_rmem_alloc) >= READ_ONCE(sk->sk_rcvbuf);
+}
+
+/* A socket that matches, and that the kernel passes over. */
+static bool passed_over(const struct sock *sk)
+{
+	return KRAW_ROOM_FIRST && full(sk);
+}
+
+static void pass_over(struct sock *sk, struct kraw_rawsock_count *count)
+{
+	kraw_sk_drops_inc(sk);
+	count->passed++;
+	count->refused[count->exact ? KRAW_REFUSAL_FULL :
+				      KRAW_REFUSAL_UNKNOWN]++;
+	note(sk, KRAW_SOCKET_RESULT_FULL);
+}
+
+/* Whether the last in a socket's queue is a copy of the packet. */
+static bool has_copy(struct sock *sk, const struct sk_buff *skb)
+{
+	struct sk_buff_head *queue = &sk->sk_receive_queue;
+	const struct sk_buff *last;
+	unsigned long flags;
+	bool same;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	last = skb_peek_tail(queue);
+	same = last && last->head == skb->head;
+	spin_unlock_irqrestore(&queue->lock, flags);
+	return same;
+}
+
 /**
- * kraw_rawsock_match - see whether any raw socket matches a packet
+ * kraw_rawsock_match - see whether any raw socket has matched a packet
  * @net:	its namespace
  * @family:	its family
  * @skb:	with its network header set
  * @protocol:	the sockets' protocol number
  *
- * As in the kernel, a socket that will refuse the packet counts as well.
+ * As in the kernel, a socket that has refused the packet counts as well. Comes
+ * after the kernel's delivery to raw sockets: one that is full now may be so by its
+ * copy.
  */
 bool kraw_rawsock_match(struct net *net, enum kraw_family family,
 			struct sk_buff *skb, u8 protocol)
@@ -213,7 +251,8 @@ bool kraw_rawsock_match(struct net *net, enum kraw_family family,
 	struct sock *sk;
 
 	sk_for_each_rcu(sk, bucket(net, family, protocol))
-		if (match(net, family, sk, skb, protocol))
+		if (match(net, family, sk, skb, protocol) &&
+		    (!passed_over(sk) || has_copy(sk, skb)))
 			return true;
 	return false;
 }
@@ -230,8 +269,10 @@ static noinline struct kraw_rawsock_found ask(struct hlist_head *head,
 		if (!match(net, family, sk, skb, protocol))
 			continue;
 		found.matched++;
-		if (admits(family, sk, skb, protocol) !=
-		    KRAW_SOCKET_RESULT_COPY)
+		if (passed_over(sk))
+			found.passed++;
+		else if (admits(family, sk, skb, protocol) !=
+			 KRAW_SOCKET_RESULT_COPY)
 			found.filtered++;
 	}
 	return found;
@@ -244,7 +285,8 @@ static noinline struct kraw_rawsock_found ask(struct hlist_head *head,
  * @skb:	its network and transport headers set
  * @protocol:	the sockets' protocol number
  *
- * Returns those that match, and how many of these filter the packet.
+ * Returns those that match, and of these how many filter the packet, and how many
+ * will be passed over.
  */
 struct kraw_rawsock_found kraw_rawsock_ask(struct net *net,
 					   enum kraw_family family,
@@ -342,6 +384,10 @@ static void copy(struct net *net, enum kraw_family family, struct sk_buff *skb,
 		if (!match(net, family, sk, skb, protocol))
 			continue;
 		count->matched++;
+		if (passed_over(sk)) {
+			pass_over(sk, count);
+			continue;
+		}
 		result = admits(family, sk, skb, protocol);
 		if (result != KRAW_SOCKET_RESULT_COPY) {
 			count->filtered++;
@@ -458,9 +504,15 @@ struct sock *kraw_rawsock_choose(struct net *net, enum kraw_family family,
 				 bool reuseport,
 				 struct kraw_rawsock_count *count)
 {
+	struct sock *sk;
+
 	if (reuseport)
 		copy(net, family, skb, protocol, false, count);
-	return choose(net, family, skb, protocol, flow, reuseport, count);
+	sk = choose(net, family, skb, protocol, flow, reuseport, count);
+	if (!sk || !passed_over(sk))
+		return sk;
+	pass_over(sk, count);
+	return NULL;
 }
 
 /**
@@ -534,7 +586,10 @@ static void explain(struct net *net, enum kraw_family family, struct sock *sk,
 		about->peer = sk->sk_v6_daddr;
 	}
 	about->matched = match(net, family, sk, skb, protocol);
-	if (about->matched)
+	about->passed = about->matched && passed_over(sk);
+	if (about->passed)
+		about->result = KRAW_SOCKET_RESULT_FULL;
+	else if (about->matched)
 		about->result = admits(family, sk, skb, protocol);
 	else
 		about->result = family == KRAW_IPV4 ? mismatch4(sk, skb) :

@@ -17,6 +17,8 @@ struct sock;
  * @copies:	queued
  * @filtered:	refused by ICMP_FILTER, ICMP6_FILTER or multicast membership
  * @refused:	by enum kraw_refusal; filter and full are unknown unless @exact
+ * @passed:	of those refused, the ones that count as no receiver: they were
+ *		full, and this kernel passes over them
  * @next:	kraw_rawsock_choose(): the first choice had no room, another has
  */
 struct kraw_rawsock_count {
@@ -25,19 +27,34 @@ struct kraw_rawsock_count {
 	u32 copies;
 	u32 filtered;
 	u32 refused[KRAW_REFUSALS];
+	u32 passed;
 	bool next;
 };
 
+/* Whether any socket has, as the kernel sees it, received the packet. */
+static inline bool kraw_rawsock_any(const struct kraw_rawsock_count *count)
+{
+	return count->matched > count->passed;
+}
+
 /**
  * struct kraw_rawsock_found - what raw sockets say before there are copies; in
- *	a register
+ *	registers
  * @matched:	as in struct kraw_rawsock_count
  * @filtered:	...
+ * @passed:	...
  */
 struct kraw_rawsock_found {
 	u32 matched;
 	u32 filtered;
+	u32 passed;
 };
+
+/* As kraw_rawsock_any(), before there are copies. */
+static inline bool kraw_rawsock_found_any(struct kraw_rawsock_found found)
+{
+	return found.matched > found.passed;
+}
 
 /**
  * struct kraw_rawsock - a raw socket, or a datagram socket of a claim, and what it
@@ -50,6 +67,7 @@ struct kraw_rawsock_found {
  * @lport:	bound to this port, in host byte order; 0: there are none
  * @pport:	connected to this port, as @lport
  * @matched:	it matches, whether it accepts the packet or not
+ * @passed:	... but is full, and this kernel passes over it
  * @chosen:	verdict one chooses it; of datagram sockets: it gets it alone
  * @result:	enum kraw_socket_result
  */
@@ -62,6 +80,7 @@ struct kraw_rawsock {
 	u16 lport;
 	u16 pport;
 	bool matched;
+	bool passed;
 	bool chosen;
 	u8 result;
 };

@@ -265,8 +265,12 @@ def by_cpu(family):
     if len(cpus) < 2:
         raise tap.Skip("one CPU")
     apart = False
-    with managed(253, lab.right, "deliver one by cpu"), probed(family) as probe:
+    with managed(253, lab.right, "deliver one by cpu"), \
+            probed(family) as probe, contextlib.ExitStack() as others:
         for _ in range(20):
+            # The choice depends on where a reader is in memory: not where one
+            # of the last round was.
+            others.enter_context(sock.Reader(254, family, lab.right))
             with contextlib.ExitStack() as stack:
                 readers = opened(stack, READERS, family)
                 had = []
@@ -313,8 +317,9 @@ def full_buffers(family):
                 "one after the other was filled")
         tap.is_(next_, sum(len(got[i]) for i in order[1:]),
                 "ONE_NEXT: what the first had no room for")
+        told = {"unreach": 1} if sock.ROOM_FIRST else {}
         tap.is_(count.delta, {"seen": 1, "one": 1, "raw_matched": 1,
-                              "raw_refused": 1}, "all full: refused")
+                              "raw_refused": 1, **told}, "all full: refused")
         tap.is_(dropped, [int(i == order[0]) for i in range(3)],
                 "the first one's drop")
         owner = owners(deal(probe, readers, by_source(family, [7])),

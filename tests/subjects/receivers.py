@@ -277,6 +277,14 @@ def full_buffer(sockets, family):
     yield "twelve", many, {"large": (12, 0), "icmp": []}
 
 
+def only_full(sockets, family):
+    """Nobody else is there. sock.ROOM_FIRST says whether the senders are told."""
+    # an ICMP error quotes them whole, up to the mark at their end
+    many = [made(253, family, bytes(400)) for _ in range(12)]
+    sockets.add("tiny", rcvbuf=1)
+    yield "twelve", many, {}
+
+
 def checksum6(sockets, family):
     """IPV6_CHECKSUM on and off; a filter makes Linux check early."""
     for name, offset in (("unchecked", -1), ("checked", 2), ("at 4", 4)):
@@ -310,7 +318,7 @@ SITUATIONS = [
     (multicast, OSPF, (4, 6)), (members_elsewhere, OSPF, (4, 6)),
     (icmp_filter, None, (4, 6)), (socket_filter, 253, (4, 6)),
     (only_rejecting, 253, (4, 6)), (full_buffer, 253, (4, 6)),
-    (checksum6, 253, (6,)),
+    (only_full, 253, (4, 6)), (checksum6, 253, (6,)),
 ]
 
 
@@ -355,6 +363,7 @@ def added_up(situation, got, count):
 # Why copies are refused, if they are.
 REASON = {socket_filter: "raw_socket_filter",
           only_rejecting: "raw_socket_filter", full_buffer: "raw_full",
+          only_full: "raw_full",
           checksum6: "raw_checksum"}
 
 
@@ -376,6 +385,10 @@ def compared(situation, family, proto):
     for title, wanted in expected.items():
         tap.is_({key: plain[title][key] for key in wanted}, wanted,
                 "plain Linux: " + title)
+    if situation is only_full:
+        copies, lost = plain["twelve"]["tiny"]
+        tap.is_((copies + lost, len(plain["twelve"]["icmp"])),
+                (12, lost if sock.ROOM_FIRST else 0), "plain Linux: who is told")
     reasons = {}
     for verdict, account in (("all", "match"), ("all", "exact"),
                              ("raw", "match"), ("raw", "exact")):

@@ -6,6 +6,7 @@ the namespace.
 """
 import contextlib
 import ctypes
+import os
 import select
 import socket
 import struct
@@ -16,6 +17,10 @@ SO_ATTACH_FILTER = 26
 IPV6_HDRINCL = 36
 ETH_P_ALL = 3
 FAMILY = {4: socket.AF_INET, 6: socket.AF_INET6}
+# Since 6.10 the kernel passes over a raw socket that is full: if no other one
+# has a packet, its sender is told that nobody has.
+ROOM_FIRST = tuple(int(number) for number in
+                   os.uname().release.split(".")[:2]) >= (6, 10)
 ICMP_OF = {4: socket.IPPROTO_ICMP, 6: socket.IPPROTO_ICMPV6}
 
 
