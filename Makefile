@@ -15,6 +15,7 @@ help:
 	@echo 'make check T=SUBJECT       one subject: tests/subjects/SUBJECT.py'
 	@echo 'make check KERNEL=debug    on a kernel with KASAN, lockdep, kmemleak, ...'
 	@echo 'make check KERNELS="stock debug"'
+	@echo 'make matrix                what the last checks said: renews Documentation/kernels.md'
 	@echo 'make demo                  a tour of kraw, in a VM'
 	@echo 'make bench                 instructions counted: tables, ratios, plots in .cache/bench'
 	@echo 'make bench T=lookup        one benchmark: idle, lookup, receive, dgram or apply'
@@ -28,7 +29,7 @@ help:
 	@echo 'make clean                 remove what was built'
 	@echo 'make distclean             remove downloads and kernels as well'
 	@echo
-	@echo 'Variables: KERNEL=stock|debug (tests/vm/kernels), CPUS=, MEM= (MiB), TIMEOUT= (s),'
+	@echo 'Variables: KERNEL=stock|debug|6.12|7.x|... (tests/vm/kernels), CPUS=, MEM= (MiB), TIMEOUT= (s),'
 	@echo 'SEED= of make fuzz, which starts it anew.'
 	@echo 'ARGS="..." for FILE, JOBS= subjects at a time, RUNS= VMs for each benchmark.'
 
@@ -61,6 +62,10 @@ demo:
 check: packages
 	@tests/check '$(CACHE)'
 
+matrix:
+	@tests/matrix '$(CACHE)' >'$(CACHE)/kernels.md'
+	@mv '$(CACHE)/kernels.md' Documentation/kernels.md
+
 bench: build
 	@scripts/install-packages scripts/packages-bench
 	@tests/bench/run --cache '$(CACHE)' --kernel '$(KERNEL)' --jobs $(JOBS) \
@@ -80,4 +85,4 @@ clean:
 distclean: clean
 	rm -rf '$(CACHE)'
 
-.PHONY: all help format packages build vm vm-shell demo check bench raw7 fuzz clean distclean
+.PHONY: all help format packages build vm vm-shell demo check matrix bench raw7 fuzz clean distclean
