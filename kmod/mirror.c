@@ -77,6 +77,18 @@ static bool push_link_header(struct sk_buff *copy)
 	return true;
 }
 
+/*
+ * A checksum that is still to be computed must begin in what is there: a virtual
+ * machine can hand in a packet in which it does not, and the kernel warns.
+ */
+static bool can_sum(const struct sk_buff *copy)
+{
+	int start = skb_checksum_start_offset(copy);
+
+	return copy->ip_summed != CHECKSUM_PARTIAL ||
+	       (start >= 0 && start < (int)skb_headlen(copy));
+}
+
 /* A copy that is ready to leave by @dev, or NULL. */
 static struct sk_buff *copy_for(struct net_device *dev,
 				const struct net_device *from,
@@ -95,7 +107,7 @@ static struct sk_buff *copy_for(struct net_device *dev,
 	if (dev_is_mac_header_xmit(dev) && !push_link_header(copy))
 		goto err_free;
 	/* What the kernel has joined may be longer than a driver can stand. */
-	if (!is_skb_forwardable(dev, copy))
+	if (!is_skb_forwardable(dev, copy) || !can_sum(copy))
 		goto err_free;
 	/* What belongs to the packet's way in. */
 	nf_reset_ct(copy);
