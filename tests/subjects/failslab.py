@@ -594,6 +594,7 @@ def packets_out(family):
 # --- namespaces, the module --------------------------------------------------
 
 CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None)
 
 
 class Reached:
@@ -601,19 +602,23 @@ class Reached:
     def __init__(self):
         self._fd = os.open("/sys/kernel/debug/kcov", os.O_RDWR)
         fcntl.ioctl(self._fd, 0x80086301, 4096)		# KCOV_INIT_TRACE
-        self._map = mmap.mmap(self._fd, 4096 * 8)
+        # not Python's mmap, which believes the size of the file: 0
+        _libc.mmap.restype = ctypes.c_void_p
+        address = _libc.mmap(None, ctypes.c_size_t(4096 * 8),
+                             mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED,
+                             self._fd, ctypes.c_long(0))
+        self._count = ctypes.c_uint64.from_address(address)
         fcntl.ioctl(self._fd, 0x6364, 0)		# KCOV_ENABLE
 
     def since(self):
         """Has it, since the last time?"""
-        found, = struct.unpack_from("=Q", self._map)
-        struct.pack_into("=Q", self._map, 0, 0)
-        return found > 0
+        found = self._count.value > 0
+        self._count.value = 0
+        return found
 
     def close(self):
         """Stop."""
         fcntl.ioctl(self._fd, 0x6365, 0)		# KCOV_DISABLE
-        self._map.close()
         os.close(self._fd)
 
 
