@@ -686,6 +686,10 @@ def the_module_loads():
     for one in (client, listener):
         one.close()
     tap.ok(module.unload(), "rmmod")
+    # jump_label_module_notify() warns by itself when it gets no memory, and a
+    # warning fails the run; with ARGS=insmod one can look at the rest
+    if "insmod" not in sys.argv[1:]:
+        raise tap.Skip("the kernel's own loader warns without memory")
     insmod.load()
     insmod.unload()
     fd = os.open(insmod._module(), os.O_RDONLY)
