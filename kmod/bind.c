@@ -390,12 +390,13 @@ void kraw_bind_drop(struct sock *sk)
 
 	if (!dgram->binds)
 		return;
-	if (rcu_access_pointer(sk->sk_reuseport_cb))
-		reuseport_detach_sock(sk);
 	mutex_lock(&dgram->binds->lock);
 	if (dgram->bind)
 		kraw_monitor_socket(dgram, KRAW_EVENT_KIND_UNBIND);
 	kraw_binds_unset(dgram);
+	/* Under the lock: who joins a group finds it by its sockets' addresses. */
+	if (rcu_access_pointer(sk->sk_reuseport_cb))
+		reuseport_detach_sock(sk);
 	mutex_unlock(&dgram->binds->lock);
 	inet_sk(sk)->inet_num = 0;
 }

@@ -314,12 +314,12 @@ void kraw_binds_leave(struct kraw_dgram *dgram)
 
 	if (!binds)
 		return;
-	if (rcu_access_pointer(dgram->inet.sk.sk_reuseport_cb))
-		reuseport_detach_sock(&dgram->inet.sk);
 	mutex_lock(&binds->lock);
 	if (!dgram->closed)
 		kraw_monitor_socket(dgram, KRAW_EVENT_KIND_CLOSE);
 	kraw_binds_unset(dgram);
+	if (rcu_access_pointer(dgram->inet.sk.sk_reuseport_cb))
+		reuseport_detach_sock(&dgram->inet.sk);
 	inet_sk(&dgram->inet.sk)->inet_num = 0;
 	list_del(&dgram->list);
 	dgram->binds = NULL;

@@ -445,19 +445,20 @@ enum kraw_dgram_result kraw_dgram_explain(struct net *net,
 					  const struct kraw_rawsock_asked *asked)
 {
 	bool many = for_many(family, skb), got = false;
+	struct kraw_bind_key key, scratch;
 	enum kraw_dgram_result result;
 	struct rhlist_head *list, *pos;
 	const struct kraw_bind *bind;
 	struct choice choice = {};
 	struct kraw_rawsock about;
-	struct kraw_bind_key key;
 	struct kraw_arrival at;
 
 	result = read_packet(net, proto, family, skb, false, &key, &at);
 	if (result != KRAW_DGRAM_RESULT_SOCKETS)
 		return result;
 	if (!many) {
-		choice.sk = kraw_binds_find(proto->binds, &key, &at);
+		scratch = key;
+		choice.sk = kraw_binds_find(proto->binds, &scratch, &at);
 		if (choice.sk && is_doubtful(choice.sk))
 			choice.doubtful =
 				rcu_access_pointer(choice.sk->sk_reuseport_cb);

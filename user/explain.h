@@ -26,7 +26,7 @@ struct packet {
 /* One step of the kernel's answer; which fields count depends on its kind. */
 struct step {
 	uint8_t kind; /* enum kraw_step_kind */
-	uint32_t set; /* BIT(KRAW_STEP_A_...) of what is filled in */
+	uint64_t set; /* BIT(KRAW_STEP_A_...) of what is filled in */
 	const struct packet *packet; /* of all steps */
 	const struct rule *rule;
 	const struct handler *handler; /* NULL: none */

@@ -82,8 +82,7 @@ def claimed(family, words=""):
 
 @tap.each(*((family, words) for words in ("", "account exact")
             for family in (4, 6)))
-def one_socket(case):
-    family, words = case
+def one_socket(family, words):
     with claimed(family, words) as (source, counts), here(family) as one:
         with counts("received", 3, dgram=3):
             source.send(3)

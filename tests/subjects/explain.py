@@ -854,7 +854,7 @@ def bad_input():
             (base + " len 65536", "no packet is so long"),
             (base + " ttl 256", "too large"), (base + " dscp 64", "63"),
             (base + " mark 1/3", "mask"), (base + " ttl 1 ttl 2", "twice"),
-            (base + " sport 5", "not understood")):
+            (base + " colour 5", "not understood")):
         got = tool.refused(words.split(), lab.right)
         tap.ok(part in got.err and (part == "Usage" or
                                     got.err.count("\n") == 0) and

@@ -164,8 +164,7 @@ class World:
 
 @tap.each(*((family, claim) for claim in ("ports", "plain")
             for family in (4, 6)))
-def random_packets(case):
-    family, claim = case
+def random_packets(family, claim):
     dice = random.Random("%s %s %s" % (SEED, family, claim))
     wrong, errors, seen = [], 0, set()
     with contextlib.closing(sock.Sender(family, lab.left)) as sender, \

@@ -49,7 +49,7 @@ def the_grammar():
                                   genl.policies(client.nl, "kraw")))
     with open(GRAMMAR, "w") as out:
         out.write("\n".join(text) + "\n")
-    tap.is_(len([line for line in text if line.startswith("command")]), 18,
+    tap.is_(len([line for line in text if line.startswith("command")]), 21,
             "requests")
     tap.ok(len(text) > 150, "%d attributes in all" % len(text))
 

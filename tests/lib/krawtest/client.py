@@ -184,7 +184,7 @@ def _nest(names, payload):
         if name == "stats":
             stats = _nest(_NESTS["stats"], data)
             out.setdefault("stats", {})[stats.pop("family")] = stats
-        elif name in ("socket", "dgram"):
+        elif names is _NESTS["trace"] and name in ("socket", "dgram"):
             out.setdefault(name, []).append(
                 _nest(_NESTS["trace_socket"], data))
         elif name == "entry":
