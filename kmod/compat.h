@@ -152,14 +152,14 @@ static inline unsigned long kraw_icmp_limited(const struct net *net)
 
 /* A protocol's recvmsg(): later ones leave the name's length in the message. */
 #ifdef KRAW_HAVE_RECVMSG_NAMELEN
-#define KRAW_RECVMSG_PARAMS						\
-	struct sock *sk, struct msghdr *msg, size_t len, int flags
+#define KRAW_RECVMSG(name)						\
+	int name(struct sock *sk, struct msghdr *msg, size_t len, int flags)
 #define kraw_recvmsg_named(msg, addr_len)	((void)0)
 #define kraw_inet_recv_error(sk, msg, len)	inet_recv_error(sk, msg, len)
 #else
-#define KRAW_RECVMSG_PARAMS						\
-	struct sock *sk, struct msghdr *msg, size_t len, int flags,	\
-	int *addr_len
+#define KRAW_RECVMSG(name)						\
+	int name(struct sock *sk, struct msghdr *msg, size_t len,	\
+		 int flags, int *addr_len)
 #define kraw_recvmsg_named(msg, addr_len)				\
 	(*(addr_len) = (msg)->msg_namelen)
 

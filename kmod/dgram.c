@@ -196,15 +196,6 @@ static int ioctl(struct sock *sk, int cmd, KRAW_IOCTL_PARAM)
 	}
 }
 
-static int recvmsg(KRAW_RECVMSG_PARAMS)
-{
-	int ret = kraw_dgram_recvmsg(sk, msg, len, flags);
-
-	if (msg->msg_name)
-		kraw_recvmsg_named(msg, addr_len);
-	return ret;
-}
-
 static struct proto prot4 = {
 	.name		= "KRAW",
 	.owner		= THIS_MODULE,
@@ -218,7 +209,7 @@ static struct proto prot4 = {
 	.setsockopt	= kraw_dgram_setsockopt,
 	.getsockopt	= kraw_dgram_getsockopt,
 	.sendmsg	= kraw_dgram4_sendmsg,
-	.recvmsg	= recvmsg,
+	.recvmsg	= kraw_dgram_recvmsg,
 	.release_cb	= ip4_datagram_release_cb,
 	.hash		= hash,
 	.unhash		= kraw_bind_drop,
@@ -241,7 +232,7 @@ static struct proto prot6 = {
 	.setsockopt	= kraw_dgram_setsockopt,
 	.getsockopt	= kraw_dgram_getsockopt,
 	.sendmsg	= kraw_dgram6_sendmsg,
-	.recvmsg	= recvmsg,
+	.recvmsg	= kraw_dgram_recvmsg,
 	.release_cb	= ip6_datagram_release_cb,
 	.hash		= hash,
 	.unhash		= kraw_bind_drop,

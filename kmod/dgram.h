@@ -9,6 +9,7 @@
 #include <net/inet_sock.h>
 #include <net/ipv6.h>
 #include "bind.h"
+#include "compat.h"
 #include "net.h"
 #include "stats.h"
 #include "uapi/linux/kraw.h"
@@ -91,8 +92,7 @@ struct sock *kraw_dgram_sender(struct net *net, const struct kraw_proto *proto,
 			       enum kraw_family family, struct sk_buff *skb,
 			       const void *saddr, const void *daddr,
 			       const struct udphdr *hdr);
-int kraw_dgram_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
-		       int flags);
+KRAW_RECVMSG(kraw_dgram_recvmsg);
 
 /* dgramout.c */
 struct sk_buff *kraw_dgram_build(struct sock *sk, struct msghdr *msg, size_t len,
@@ -111,6 +111,8 @@ int kraw_dgram_getsockopt(struct sock *sk, int level, int name,
 /* dgramget.c */
 int kraw_dgram_fill(struct sk_buff *msg, struct kraw_dgram *dgram,
 		    struct user_namespace *user_ns, bool admin);
+int kraw_dgram_address_fill(struct sk_buff *msg, int attr,
+			    const struct sock *sk, const struct in6_addr *addr);
 int kraw_dgram_dump(struct sk_buff *msg, struct netlink_callback *cb);
 
 /* dgram4.c */

@@ -21,9 +21,17 @@
 #include "socket.h"
 #include "uapi/linux/kraw.h"
 
-/* IPv6 sockets have IPv4 addresses as v4-mapped ones. */
-static int address_fill(struct sk_buff *msg, int attr, const struct sock *sk,
-			const struct in6_addr *addr)
+/**
+ * kraw_dgram_address_fill - tell an address of a socket, if it has one
+ * @msg:	message
+ * @attr:	binary, 4 or 16 bytes, network byte order
+ * @sk:		IPv6 sockets have IPv4 addresses as v4-mapped ones
+ * @addr:	zero: none
+ *
+ * Returns 0 or -EMSGSIZE.
+ */
+int kraw_dgram_address_fill(struct sk_buff *msg, int attr,
+			    const struct sock *sk, const struct in6_addr *addr)
 {
 	if (ipv6_addr_any(addr))
 		return 0;
@@ -37,8 +45,10 @@ static int bind_fill(struct sk_buff *msg, const struct kraw_bind *bind)
 	const struct kraw_bind_key *key = &bind->key;
 
 	if (nla_put_u8(msg, KRAW_SOCKET_A_RECEIVES, bind->families) ||
-	    address_fill(msg, KRAW_SOCKET_A_LOCAL, bind->sk, &key->local) ||
-	    address_fill(msg, KRAW_SOCKET_A_PEER, bind->sk, &key->peer))
+	    kraw_dgram_address_fill(msg, KRAW_SOCKET_A_LOCAL, bind->sk,
+				    &key->local) ||
+	    kraw_dgram_address_fill(msg, KRAW_SOCKET_A_PEER, bind->sk,
+				    &key->peer))
 		return -EMSGSIZE;
 	if (key->lport && nla_put_u16(msg, KRAW_SOCKET_A_LOCAL_PORT,
 				      ntohs(key->lport)))

@@ -96,18 +96,18 @@ struct sock *kraw_dgram_sender(struct net *net, const struct kraw_proto *proto,
 static __always_inline enum kraw_socket_result
 queue(struct sock *sk, struct sk_buff *skb, enum skb_drop_reason *reason)
 {
+	int err;
+
 	*reason = SKB_DROP_REASON_SOCKET_FILTER;
 	if (sk_filter_trim_cap(sk, skb, kraw_dgram_header(sk) ?: 1))
 		return KRAW_SOCKET_RESULT_FILTER;
 	*reason = SKB_DROP_REASON_SOCKET_RCVBUFF;
-	switch (__sock_queue_rcv_skb(sk, skb)) {
-	case 0:
+	err = __sock_queue_rcv_skb(sk, skb);
+	if (likely(!err))
 		return KRAW_SOCKET_RESULT_COPY;
-	case -ENOMEM:
-		return KRAW_SOCKET_RESULT_FULL;
-	default:	/* what all sockets of the kind may have is used up */
-		return KRAW_SOCKET_RESULT_REFUSED;
-	}
+	/* Else what all sockets of the kind may have is used up. */
+	return err == -ENOMEM ? KRAW_SOCKET_RESULT_FULL :
+				KRAW_SOCKET_RESULT_REFUSED;
 }
 
 static void note(const struct kraw_proto *proto, const struct sock *sk,
@@ -118,9 +118,9 @@ static void note(const struct kraw_proto *proto, const struct sock *sk,
 				       result);
 }
 
-static void count_refused(const struct kraw_proto *proto,
-			  enum kraw_family family,
-			  enum kraw_socket_result result)
+static noinline void count_refused(const struct kraw_proto *proto,
+				   enum kraw_family family,
+				   enum kraw_socket_result result)
 {
 	enum kraw_stats_attr why;
 
@@ -141,9 +141,10 @@ static void count_refused(const struct kraw_proto *proto,
 	kraw_stats_inc(proto->stats, family, why);
 }
 
-/* Consumes the packet. */
-static void give(const struct kraw_proto *proto, enum kraw_family family,
-		 struct sock *sk, struct sk_buff *skb)
+/* @noted: for a record, if somebody wants it */
+static __always_inline void do_give(const struct kraw_proto *proto,
+				    enum kraw_family family, struct sock *sk,
+				    struct sk_buff *skb, bool noted)
 {
 	enum skb_drop_reason reason = SKB_DROP_REASON_XFRM_POLICY;
 	enum kraw_socket_result result = KRAW_SOCKET_RESULT_POLICY;
@@ -160,14 +161,34 @@ static void give(const struct kraw_proto *proto, enum kraw_family family,
 	skb_dst_drop(skb);
 	result = queue(sk, skb, &reason);
 	if (result == KRAW_SOCKET_RESULT_COPY) {
-		note(proto, sk, result);
+		if (noted)
+			note(proto, sk, result);
 		kraw_stats_inc(proto->stats, family, KRAW_STATS_A_DGRAM);
 		return;
 	}
 refuse:
-	note(proto, sk, result);
+	if (noted)
+		note(proto, sk, result);
 	count_refused(proto, family, result);
 	kfree_skb_reason(skb, reason);
+}
+
+/* Apart: what it needs besides is not to cost those who listen to nothing. */
+static noinline void give_noted(const struct kraw_proto *proto,
+				enum kraw_family family, struct sock *sk,
+				struct sk_buff *skb)
+{
+	do_give(proto, family, sk, skb, true);
+}
+
+/* Consumes the packet. */
+static void give(const struct kraw_proto *proto, enum kraw_family family,
+		 struct sock *sk, struct sk_buff *skb)
+{
+	if (kraw_recording())
+		give_noted(proto, family, sk, skb);
+	else
+		do_give(proto, family, sk, skb, false);
 }
 
 static bool is_member(struct sock *sk, enum kraw_family family,
@@ -612,8 +633,7 @@ static int copy_out(const struct sk_buff *skb, unsigned int offset,
 	       0 : -EFAULT;
 }
 
-int kraw_dgram_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
-		       int flags)
+KRAW_RECVMSG(kraw_dgram_recvmsg)
 {
 	unsigned int header = kraw_dgram_header(sk);
 	struct sk_buff *skb;
@@ -622,8 +642,11 @@ int kraw_dgram_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 
 	if (flags & MSG_OOB)
 		return -EOPNOTSUPP;
-	if (flags & MSG_ERRQUEUE)
-		return kraw_inet_recv_error(sk, msg, len);
+	if (flags & MSG_ERRQUEUE) {
+		err = kraw_inet_recv_error(sk, msg, len);
+		kraw_recvmsg_named(msg, addr_len);
+		return err;
+	}
 	skb = skb_recv_datagram(sk, flags, &err);
 	if (!skb)
 		return READ_ONCE(kraw_dgram(sk)->closed) ? -ENETDOWN : err;
@@ -633,9 +656,11 @@ int kraw_dgram_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 		msg->msg_flags |= MSG_TRUNC;
 	err = copy_out(skb, header, msg, copied);
 	if (!err) {
-		if (msg->msg_name)
+		if (msg->msg_name) {
 			msg->msg_namelen = read_name(sk, skb,
 						     msg->msg_name);
+			kraw_recvmsg_named(msg, addr_len);
+		}
 		put_control(sk, msg, skb);
 		err = flags & MSG_TRUNC ? size : copied;
 	}

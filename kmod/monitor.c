@@ -26,16 +26,6 @@
 
 #define ROOM	512	/* more than all of a message takes */
 
-static int address_fill(struct sk_buff *msg, int attr, const struct sock *sk,
-			const struct in6_addr *addr)
-{
-	if (ipv6_addr_any(addr))
-		return 0;
-	if (sk->sk_family == AF_INET)
-		return nla_put_in_addr(msg, attr, addr->s6_addr32[3]);
-	return nla_put_in6_addr(msg, attr, addr);
-}
-
 static int port_fill(struct sk_buff *msg, int attr, __be16 port)
 {
 	return port ? nla_put_u16(msg, attr, ntohs(port)) : 0;
@@ -46,8 +36,10 @@ static int bind_fill(struct sk_buff *msg, const struct kraw_bind *bind)
 	const struct kraw_bind_key *key = &bind->key;
 	int dev = READ_ONCE(bind->sk->sk_bound_dev_if);
 
-	if (address_fill(msg, KRAW_EVENT_A_LOCAL, bind->sk, &key->local) ||
-	    address_fill(msg, KRAW_EVENT_A_PEER, bind->sk, &key->peer) ||
+	if (kraw_dgram_address_fill(msg, KRAW_EVENT_A_LOCAL, bind->sk,
+				    &key->local) ||
+	    kraw_dgram_address_fill(msg, KRAW_EVENT_A_PEER, bind->sk,
+				    &key->peer) ||
 	    port_fill(msg, KRAW_EVENT_A_LOCAL_PORT, key->lport) ||
 	    port_fill(msg, KRAW_EVENT_A_PEER_PORT, key->pport))
 		return -EMSGSIZE;
