@@ -121,7 +121,7 @@ int kraw_dgram_fill(struct sk_buff *msg, struct kraw_dgram *dgram,
 	    (dgram->bind && bind_fill(msg, dgram->bind)) ||
 	    (dev && nla_put_u32(msg, KRAW_SOCKET_A_IFINDEX, dev)) ||
 	    nla_put_u32(msg, KRAW_SOCKET_A_UID,
-			from_kuid_munged(user_ns, sock_i_uid(sk))) ||
+			from_kuid_munged(user_ns, READ_ONCE(sk->sk_uid))) ||
 	    memory_fill(msg, sk) ||
 	    (admin && filter_fill(msg, sk, &flags)) ||
 	    nla_put_u32(msg, KRAW_SOCKET_A_FLAGS, flags))
