@@ -36,7 +36,7 @@ if inject.why_not():
 MEMORY = {errno.ENOMEM, errno.ENOBUFS}
 ENOTSUPP = 524		# the kernel's own: no memory to compile a filter
 MOST = 5000		# no operation has as many allocations
-MODULES_PART = 24	# allocations for a namespace, with some before and after
+MODULES_PART = 16	# allocations for a namespace, with some before and after
 DONTWAIT = 0x40
 
 lab = tap.cleanup(Lab())
