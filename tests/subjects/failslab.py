@@ -651,6 +651,10 @@ def before_the_module(here):
 
 @tap.case
 def namespaces_come():
+    # the search runs through the kernel's own part, whose tables of sysctls
+    # dump the stack when they get no memory, and that fails the run
+    if "namespaces" not in sys.argv[1:]:
+        raise tap.Skip("the kernel's own part of a namespace complains")
     here = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     tally = Tally("a network namespace")
     first = before_the_module(here)
