@@ -22,19 +22,17 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 EXAMPLES = os.path.join(HERE, "..", "..", "Documentation", "examples")
 
 
-def compiled(source, name, *flags):
-    """The program, in /run; a test point."""
-    path = "/run/" + name
+server, client, shim = "/run/echo-server", "/run/echo-client", "/run/udp-as.so"
+
+
+@tap.each((EXAMPLES + "/echo-server.c", server),
+          (EXAMPLES + "/echo-client.c", client),
+          (os.path.join(HERE, "..", "lib", "udp-as.c"), shim))
+def compiles(source, path):
+    flags = ("-shared", "-fPIC") if path == shim else ()
     done = tool.command("cc", "-Wall", "-Wextra", "-Werror", *flags, "-o", path,
                         os.path.abspath(source))
-    tap.is_((done.status, done.err), (0, ""), name + " compiles")
-    return path
-
-
-server = compiled(EXAMPLES + "/echo-server.c", "echo-server")
-client = compiled(EXAMPLES + "/echo-client.c", "echo-client")
-shim = compiled(os.path.join(HERE, "..", "lib", "udp-as.c"), "udp-as.so",
-                "-shared", "-fPIC")
+    tap.is_((done.status, done.err), (0, ""), "without a warning")
 
 
 class Running:
