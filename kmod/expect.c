@@ -163,22 +163,6 @@ void kraw_expect_watch(const struct kraw_proto *proto, struct sk_buff *skb)
 	__skb_push(skb, offset);
 }
 
-static u8 result_of(enum kraw_refusal why)
-{
-	switch (why) {
-	case KRAW_REFUSAL_POLICY:
-		return KRAW_SOCKET_RESULT_POLICY;
-	case KRAW_REFUSAL_CHECKSUM:
-		return KRAW_SOCKET_RESULT_CHECKSUM;
-	case KRAW_REFUSAL_FILTER:
-		return KRAW_SOCKET_RESULT_FILTER;
-	case KRAW_REFUSAL_FULL:
-		return KRAW_SOCKET_RESULT_FULL;
-	default:
-		return KRAW_SOCKET_RESULT_REFUSED;
-	}
-}
-
 static u32 named(const struct kraw_record *record)
 {
 	return min_t(u32, record->sockets.count, KRAW_RECORD_SOCKETS_MAX);
@@ -197,7 +181,8 @@ void kraw_expect_note_refused(const struct sock *sk, enum kraw_refusal why)
 		    !record->sockets.socket[i].open)
 			continue;
 		record->open.likely[record->sockets.socket[i].result]--;
-		record->sockets.socket[i].result = result_of(why);
+		record->sockets.socket[i].result =
+			kraw_rawsock_refused(why);
 		record->sockets.socket[i].open = false;
 		return;
 	}
@@ -240,7 +225,8 @@ static u8 settled(const struct kraw_record_open *open, u8 likely)
 			return KRAW_SOCKET_RESULT_COPY;
 		return likely;
 	}
-	return only < 0 ? KRAW_SOCKET_RESULT_UNKNOWN : result_of(only);
+	return only < 0 ? KRAW_SOCKET_RESULT_UNKNOWN :
+			  kraw_rawsock_refused(only);
 }
 
 static void settle_handler(struct kraw_record *record, enum kraw_stats_attr end)

@@ -326,9 +326,11 @@ static enum kraw_socket_result receives(enum kraw_family family,
 	return result;
 }
 
-/* What to tell of a copy. @likely: what was to be expected of it. */
-static enum kraw_socket_result told(enum kraw_refusal why,
-				    enum kraw_socket_result likely)
+/**
+ * kraw_rawsock_refused - how a refusal is called in records
+ * @why:	anything but KRAW_REFUSAL_UNKNOWN, of which no more is known
+ */
+enum kraw_socket_result kraw_rawsock_refused(enum kraw_refusal why)
 {
 	switch (why) {
 	case KRAW_REFUSAL_POLICY:
@@ -339,16 +341,22 @@ static enum kraw_socket_result told(enum kraw_refusal why,
 		return KRAW_SOCKET_RESULT_FILTER;
 	case KRAW_REFUSAL_FULL:
 		return KRAW_SOCKET_RESULT_FULL;
-	case KRAW_REFUSAL_MEMORY:
+	default:
 		return KRAW_SOCKET_RESULT_REFUSED;
-	case KRAW_REFUSAL_UNKNOWN:
-		return likely == KRAW_SOCKET_RESULT_COPY ||
-		       likely == KRAW_SOCKET_RESULT_UNKNOWN ?
-		       KRAW_SOCKET_RESULT_REFUSED : likely;
-	case QUEUED:
-		break;
 	}
-	return KRAW_SOCKET_RESULT_COPY;
+}
+
+/* What to tell of a copy. @likely: what was to be expected of it. */
+static enum kraw_socket_result told(enum kraw_refusal why,
+				    enum kraw_socket_result likely)
+{
+	if (why == QUEUED)
+		return KRAW_SOCKET_RESULT_COPY;
+	if (why == KRAW_REFUSAL_UNKNOWN &&
+	    likely != KRAW_SOCKET_RESULT_COPY &&
+	    likely != KRAW_SOCKET_RESULT_UNKNOWN)
+		return likely;
+	return kraw_rawsock_refused(why);
 }
 
 /* Consumes the packet. */

@@ -103,6 +103,7 @@ struct kraw_rawsock_asked {
 };
 
 u32 kraw_rawsock_inode(const struct sock *sk);
+enum kraw_socket_result kraw_rawsock_refused(enum kraw_refusal why);
 bool kraw_rawsock_match(struct net *net, enum kraw_family family,
 			struct sk_buff *skb, u8 protocol);
 struct kraw_rawsock_found kraw_rawsock_ask(struct net *net,
