@@ -319,7 +319,7 @@ int kraw_bind_auto(struct sock *sk)
 	if (inet_sk(sk)->inet_num)
 		return 0;
 	err = bind(sk, 0, sk->sk_state == TCP_ESTABLISHED ? CONNECTED : SENT);
-	if (!err && kraw_dgram(sk)->binds->has_ports)
+	if (!err && kraw_dgram(sk)->has_ports)
 		inet_sk(sk)->inet_sport = htons(inet_sk(sk)->inet_num);
 	return err;
 }
@@ -339,7 +339,7 @@ int kraw_bind_sender(struct sock *sk)
 	lock_sock(sk);
 	err = kraw_bind_auto(sk);
 	release_sock(sk);
-	return err == -EADDRINUSE && kraw_dgram(sk)->binds->has_ports ?
+	return err == -EADDRINUSE && kraw_dgram(sk)->has_ports ?
 	       -EAGAIN : err;
 }
 

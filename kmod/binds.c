@@ -194,6 +194,7 @@ int kraw_binds_enter(struct kraw_binds *binds, struct kraw_dgram *dgram)
 	mutex_lock(&binds->lock);
 	if (binds->families & family) {
 		dgram->binds = binds;
+		dgram->has_ports = binds->has_ports;
 		list_add_tail(&dgram->list, &binds->sockets);
 		kraw_monitor_socket(dgram, KRAW_EVENT_KIND_OPEN);
 		err = 0;

@@ -126,7 +126,7 @@ static int disconnect(struct sock *sk, int flags)
 
 static int do_connect(struct sock *sk, struct sockaddr_unsized *addr, int len)
 {
-	bool has_ports = kraw_dgram(sk)->binds->has_ports;
+	bool has_ports = kraw_dgram(sk)->has_ports;
 	int err, dev = sk->sk_bound_dev_if;
 	struct kraw_bind *room;
 
@@ -163,7 +163,7 @@ static int connect(struct sock *sk, struct sockaddr_unsized *addr, int len)
 
 	/* The port has one place in both families. */
 	if (len < offsetofend(struct sockaddr_in, sin_port) ||
-	    (sin->sin_port && !kraw_dgram(sk)->binds->has_ports))
+	    (sin->sin_port && !kraw_dgram(sk)->has_ports))
 		return -EINVAL;
 	lock_sock(sk);
 	err = do_connect(sk, addr, len);
@@ -246,7 +246,7 @@ static struct proto prot6 = {
 /* Without ports the kernel's number of the socket is not one. */
 static int bound(struct socket *sock, int err)
 {
-	if (!err && !kraw_dgram(sock->sk)->binds->has_ports)
+	if (!err && !kraw_dgram(sock->sk)->has_ports)
 		inet_sk(sock->sk)->inet_sport = 0;
 	return err;
 }
@@ -290,7 +290,7 @@ static int getname4(struct socket *sock, struct sockaddr *addr, int peer)
 	struct sock *sk = sock->sk;
 	int err = sizeof(*sin);
 
-	if (!peer || kraw_dgram(sk)->binds->has_ports)
+	if (!peer || kraw_dgram(sk)->has_ports)
 		return inet_getname(sock, addr, peer);
 	lock_sock(sk);
 	if (sk->sk_state == TCP_ESTABLISHED) {
@@ -311,7 +311,7 @@ static int getname6(struct socket *sock, struct sockaddr *addr, int peer)
 	struct sock *sk = sock->sk;
 	int err = sizeof(*sin6);
 
-	if (!peer || kraw_dgram(sk)->binds->has_ports)
+	if (!peer || kraw_dgram(sk)->has_ports)
 		return inet6_getname(sock, addr, peer);
 	lock_sock(sk);
 	if (sk->sk_state == TCP_ESTABLISHED) {

@@ -23,7 +23,9 @@ struct user_namespace;
 /**
  * struct kraw_dgram - a datagram socket
  * @inet:	the kernel's part; first
- * @binds:	the table of its claim, referenced
+ * @binds:	the table of its claim, referenced; NULL once it is closed, while
+ *		packets may still come to it
+ * @has_ports:	as its table; fixed, and all of it that packets look at here
  * @list:	in kraw_binds.sockets
  * @bind:	its address, NULL: none; under kraw_binds.lock
  * @closed:	its claim has gone by force; set under kraw_binds.lock
@@ -34,6 +36,7 @@ struct kraw_dgram {
 	struct kraw_binds *binds;
 	struct list_head list;
 	struct kraw_bind *bind;
+	bool has_ports;
 	bool exclusive;
 	bool closed;
 };
@@ -52,7 +55,7 @@ static inline struct kraw_dgram *kraw_dgram(const struct sock *sk)
 /* Bytes of ours between the IP header and the payload. */
 static inline unsigned int kraw_dgram_header(const struct sock *sk)
 {
-	return kraw_dgram(sk)->binds->has_ports ? sizeof(struct udphdr) : 0;
+	return kraw_dgram(sk)->has_ports ? sizeof(struct udphdr) : 0;
 }
 
 /* Counts what a socket does, outside of the packet path. */

@@ -48,7 +48,7 @@ struct send {
 static int read_destination(struct send *send)
 {
 	const struct sockaddr_in *sin = send->msg->msg_name;
-	bool has_ports = kraw_dgram(send->sk)->binds->has_ports;
+	bool has_ports = kraw_dgram(send->sk)->has_ports;
 
 	if (!sin) {
 		if (send->sk->sk_state != TCP_ESTABLISHED)

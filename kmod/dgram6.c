@@ -77,7 +77,7 @@ static int read_destination(struct send *send)
 		    __ipv6_addr_needs_scope_id(__ipv6_addr_type(&fl6->daddr)))
 			fl6->flowi6_oif = sin6->sin6_scope_id;
 	}
-	if (kraw_dgram(sk)->binds->has_ports != !!fl6->fl6_dport)
+	if (kraw_dgram(sk)->has_ports != !!fl6->fl6_dport)
 		return -EINVAL;
 	return sin6 ? take_label(send) : 0;
 }

@@ -17,7 +17,7 @@
 /* Without ports it has no meaning, or the payload would be taken for one. */
 static int needs_ports(const struct sock *sk)
 {
-	return kraw_dgram(sk)->binds->has_ports ? 0 : -EOPNOTSUPP;
+	return kraw_dgram(sk)->has_ports ? 0 : -EOPNOTSUPP;
 }
 
 /* Somebody else's address is for those who may open raw sockets. */

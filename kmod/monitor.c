@@ -55,7 +55,7 @@ static int event_fill(struct sk_buff *msg, const struct kraw_dgram *dgram,
 
 	if (!nest || nla_put_u8(msg, KRAW_EVENT_A_KIND, kind) ||
 	    nla_put_u8(msg, KRAW_EVENT_A_PROTO, sk->sk_protocol) ||
-	    nla_put_u8(msg, KRAW_EVENT_A_CLAIM, dgram->binds->has_ports ?
+	    nla_put_u8(msg, KRAW_EVENT_A_CLAIM, dgram->has_ports ?
 		       KRAW_CLAIM_PORTS : KRAW_CLAIM_PLAIN) ||
 	    nla_put_u8(msg, KRAW_EVENT_A_FAMILY, sk->sk_family == AF_INET ?
 		       KRAW_FAMILY_IPV4 : KRAW_FAMILY_IPV6) ||

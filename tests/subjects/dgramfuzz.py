@@ -10,6 +10,7 @@ import ctypes
 import errno
 import os
 import random
+import signal
 import socket
 import struct
 import sys
@@ -169,6 +170,59 @@ def from_two_cpus():
                     status.append(os.waitstatus_to_exitcode(code))
         tap.is_(status, [0, 0], "%d sockets opened on each CPU" % TURNS)
         tap.is_(got, sent, "one that is bound meanwhile misses nothing")
+
+
+def sender(cpu, ready):
+    """In a process: packets to a port without an end."""
+    os.sched_setaffinity(0, {cpu})
+    ones = [socket.socket(FAMILY[family], socket.SOCK_DGRAM, 254)
+            for family in (4, 6)]
+    for one, family in zip(ones, (4, 6)):
+        one.connect((MINE[family], 7000))
+        one.setblocking(False)
+    os.write(ready, b"x")
+    while True:
+        for one in ones:
+            try:
+                one.send(b"x")
+            except OSError as error:
+                if error.errno not in (errno.ECONNREFUSED, errno.EAGAIN,
+                                       errno.ENOBUFS, errno.EACCES):
+                    raise
+
+
+@tap.case
+def closed_under_packets():
+    """A packet may have found a socket that closes at the same instant."""
+    cpus = sorted(os.sched_getaffinity(0) | {0, 1})[:2]
+    ready, told = os.pipe()
+    with managed(254, lab.right, "claim ports"), lab.right:
+        pid = os.fork()
+        if not pid:
+            try:
+                sender(cpus[1], told)
+            finally:
+                os._exit(1)
+        os.read(ready, 1)
+        os.sched_setaffinity(0, {cpus[0]})
+        got = turn = 0
+        while turn < TURNS:
+            turn += 1
+            family = (4, 6)[turn % 2]
+            with socket.socket(FAMILY[family], socket.SOCK_DGRAM, 254) as one:
+                one.bind((MINE[family], 7000))
+                one.setblocking(False)
+                try:
+                    # one that is given a packet is closed with others coming
+                    got += len(one.recv(16)) if turn % 4 < 2 else 0
+                except BlockingIOError:
+                    pass
+        os.sched_setaffinity(0, set(cpus))
+        tap.is_(os.waitpid(pid, os.WNOHANG), (0, 0), "the sender goes on")
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        tap.diag("%d packets read" % got)
+        tap.ok(True, "%d sockets closed under packets" % turn)
 
 
 @tap.case
