@@ -17,18 +17,17 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from krawtest import clock, counters, insmod, packet, sock, tap, tool
+from krawtest import clock, counters, insmod, sock, tap, tool
 from krawtest.client import Client, Dump, K, Refused, genl, proto, rule
+from krawtest.flood import ADDR, READ, SENT, SLOT0, SLOTS, Flood
 from krawtest.netns import Lab
+from krawtest.route import CREATE_EXCL, NEWADDR, NEWLINK, Route, link, up
 from krawtest.who import Probe, UNREACH
 
 PROTO = 253
 # On the debug kernel they count; on the other one they show that nothing hangs.
 ROUNDS = 100 if clock.SLOW > 1 else 25
-ADDR = {4: "10.9.7.2", 6: "fd09:7::2"}
-PEER = {4: "10.9.7.1", 6: "fd09:7::1"}
-SLOTS = 4		# namespaces that come and go at the same time
-LIMIT = 90 * clock.SLOW	# seconds for the rounds of one kind
+LIMIT = 300 * clock.SLOW	# seconds for the rounds of one kind
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -45,95 +44,7 @@ with Client() as one:
 insmod.unload()
 
 
-# --- the traffic -------------------------------------------------------------
-
-SENT, READ, TURNS, SLOT0 = range(4)	# in shared memory
-
-
-class Flood:
-    """
-    A process that sends without a pause: over the veth pair and the loopback
-    device of `right`, which has raw sockets open, and onto devices of `left`
-    whose indices stand at SLOT0 and behind.  It counts in memory that we share.
-    """
-    def __init__(self):
-        self._memory = mmap.mmap(-1, 4096)
-        self._counts = memoryview(self._memory).cast("Q")
-        self._readers = [sock.Reader(PROTO, family, lab.right, rcvbuf=65536)
-                         for family in (4, 6) for _ in range(2)]
-        self._senders = []
-        for family, lo in ((4, "127.0.0.1"), (6, "::1")):
-            self._add(family, lab.left, lab.l0.addr[family],
-                      lab.r0.addr[family])
-            self._add(family, lab.right, lo, lo)
-        with lab.left:
-            self._link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-        self._frames = [
-            b"\2\0\0\0\0\2" b"\2\0\0\0\0\1" + struct.pack("!H", ether) +
-            packet.ip(PEER[family], ADDR[family], PROTO, b"flood")
-            for family, ether in ((4, 0x0800), (6, 0x86dd))]
-        self._pid = os.fork()
-        if not self._pid:
-            try:
-                self._child()
-            finally:
-                os._exit(1)
-
-    def _add(self, family, space, src, dst):
-        self._senders.append((sock.Sender(family, space).sock,
-                              packet.ip(src, dst, PROTO, b"flood"), dst))
-
-    def _child(self):
-        os.sched_setaffinity(0, range(os.cpu_count()))
-        os.nice(5)
-        for turn in range(1, 1 << 62):
-            for sender, data, dst in self._senders:
-                for _ in range(4):
-                    try:
-                        sender.sendto(data, (dst, 0))
-                        self._counts[SENT] += 1
-                    except OSError:	# a route or a device on its way out
-                        pass
-            for slot in range(SLOTS):
-                # by index: a name that is gone makes the kernel call modprobe
-                where = struct.pack("=HHiHBB8x", socket.AF_PACKET, 0,
-                                    self._counts[SLOT0 + slot], 0, 0, 0)
-                for frame in self._frames:
-                    if _libc.sendto(self._link.fileno(), frame, len(frame), 0,
-                                    where, len(where)) > 0:
-                        self._counts[SENT] += 1
-            for reader in self._readers:
-                self._counts[READ] += len(reader.drain())
-                reader.headers.clear()
-            self._counts[TURNS] = turn
-
-    def __getitem__(self, index):
-        return self._counts[index]
-
-    def __setitem__(self, index, value):
-        self._counts[index] = value
-
-    def turn(self):
-        """Wait until every packet of a whole turn has been sent."""
-        before = self[TURNS]
-        if not clock.wait_until(lambda: self[TURNS] > before + 1, pause=0.001):
-            raise TimeoutError("the flood has stopped")
-
-    def close(self):
-        """End it, if that has not been done."""
-        if not self._pid:
-            return
-        os.kill(self._pid, signal.SIGKILL)
-        os.waitpid(self._pid, 0)
-        self._pid = 0
-        for reader in self._readers:
-            reader.close()
-        for sender, _, _ in self._senders:
-            sender.close()
-        self._link.close()
-
-
-flood = tap.cleanup(Flood())
+flood = tap.cleanup(Flood(lab, PROTO))
 
 
 def rounds(func, count=ROUNDS):
@@ -263,46 +174,6 @@ def apply():
 # --- namespaces --------------------------------------------------------------
 
 CLONE_NEWNET = 0x40000000
-NEWLINK, NEWADDR = 16, 20
-CREATE_EXCL = 0x600
-
-
-class Route:
-    """A route netlink socket, as much of it as a veth pair needs."""
-    def __init__(self):
-        self.sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
-        self.sock.bind((0, 0))
-
-    def send(self, kind, body, flags=0):
-        """One request, acknowledged."""
-        self.sock.send(struct.pack("=IHHII", 16 + len(body), kind,
-                                   genl.REQUEST | genl.ACK | flags, 1, 0) +
-                       body)
-        error, = struct.unpack_from("=i", self.sock.recv(65536), 16)
-        if error:
-            raise OSError(-error, os.strerror(-error))
-
-    def close(self):
-        """Close the socket: it would keep its namespace."""
-        self.sock.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-
-def link(mac, name, more=()):
-    """A new device: its name, its address."""
-    return b"".join([struct.pack("=BxHiII", 0, 0, 0, 0, 0),
-                     genl.attr(1, mac), genl.attr(3, name + b"\0")] +
-                    list(more))
-
-
-def up(index):
-    """What sets a device up."""
-    return struct.pack("=BxHiII", 0, 0, index, 1, 1)
 
 
 class Passing:
