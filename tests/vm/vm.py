@@ -60,7 +60,7 @@ class Machine:
     the time, as many times as one likes."""
 
     def __init__(self, kernel, initrd, cpus, memory, kvm, console, tty=False,
-                 snapshots=None, icount=False, plugin=None):
+                 snapshots=None, icount=False, plugin=None, parameters=''):
         self.console = console
         self.control, control = socket.socketpair()
         self.out, out = socket.socketpair()
@@ -68,7 +68,7 @@ class Machine:
         theirs = [control, out, qmp]
         append = ('console=ttyS0 panic=-1 loglevel=5 nokaslr cryptomgr.notests '
                   'oops=panic no_timer_check random.trust_cpu=on '
-                  f'rcupdate.rcu_cpu_stall_timeout=200 slow={kernel.slow}')
+                  f'rcupdate.rcu_cpu_stall_timeout=200 slow={kernel.slow} {parameters}').rstrip()
         command = [
             # whatever ends us ends it
             'setpriv', '--pdeathsig', 'KILL',
