@@ -22,6 +22,7 @@ help:
 	@echo 'make bench BENCH_SAVE=1    keep the results in Documentation/bench'
 	@echo 'make raw7 [REPEAT=5]       raw(7) executed: renews Documentation/raw7.md'
 	@echo 'make fuzz [N=10000000]     so many hostile messages, on from where the last run ended'
+	@echo 'make soak                  messages, packets (a million), rounds of a storm (1000): over night'
 	@echo 'make vm RUN=FILE           run FILE as root in a VM, exit with its status'
 	@echo 'make vm-shell              a root shell in a VM'
 	@echo 'make packages              install the Debian packages that all this needs'
@@ -30,7 +31,7 @@ help:
 	@echo 'make distclean             remove downloads and kernels as well'
 	@echo
 	@echo 'Variables: KERNEL=stock|debug|6.12|7.x|... (tests/vm/kernels), CPUS=, MEM= (MiB), TIMEOUT= (s),'
-	@echo 'SEED= of make fuzz, which starts it anew.'
+	@echo 'SEED= of make fuzz and make soak, which starts them anew.'
 	@echo 'ARGS="..." for FILE, JOBS= subjects at a time, RUNS= VMs for each benchmark.'
 
 format:
@@ -76,7 +77,13 @@ raw7: build
 	@tests/raw7/run '$(KERNEL)' '$(CACHE)' '$(or $(REPEAT),1)'
 
 fuzz: build
-	@tests/fuzz/run '$(KERNEL)' '$(CACHE)' '$(or $(N),10000000)' $(SEED)
+	@tests/fuzz/run '$(KERNEL)' '$(CACHE)' messages '$(or $(N),10000000)' $(SEED)
+
+# what is short comes first
+soak: build
+	@tests/fuzz/run '$(KERNEL)' '$(CACHE)' rounds 1000 $(SEED)
+	@tests/fuzz/run '$(KERNEL)' '$(CACHE)' packets 1000000 $(SEED)
+	@tests/fuzz/run '$(KERNEL)' '$(CACHE)' messages 10000000 $(SEED)
 
 clean:
 	rm -rf '$(CACHE)/build' '$(CACHE)/vm' '$(CACHE)/run' '$(CACHE)/log' '$(CACHE)/bench' '$(CACHE)/raw7'
@@ -85,4 +92,4 @@ clean:
 distclean: clean
 	rm -rf '$(CACHE)'
 
-.PHONY: all help format packages build vm vm-shell demo check matrix bench raw7 fuzz clean distclean
+.PHONY: all help format packages build vm vm-shell demo check matrix bench raw7 fuzz soak clean distclean
