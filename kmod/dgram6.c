@@ -221,7 +221,7 @@ static int append(struct send *send, struct dst_entry *dst)
 	}
 	err = ip6_append_data(sk, header ? ip_generic_getfrag : copy_plain,
 			      send->msg, send->len + header, header + plain,
-			      &send->ipc, &send->fl6, dst_rt6_info(dst),
+			      &send->ipc, &send->fl6, container_of(dst, struct rt6_info, dst),
 			      send->msg->msg_flags);
 	if (err) {
 		ip6_flush_pending_frames(sk);
