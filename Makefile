@@ -30,7 +30,7 @@ help:
 	@echo 'make clean                 remove what was built'
 	@echo 'make distclean             remove downloads and kernels as well'
 	@echo
-	@echo 'Variables: KERNEL=stock|debug|6.12|7.x|... (tests/vm/kernels), CPUS=, MEM= (MiB), TIMEOUT= (s),'
+	@echo 'Variables: KERNEL=stock|debug|6.12|7.x|s390x|... (tests/vm/kernels), CPUS=, MEM= (MiB), TIMEOUT= (s),'
 	@echo 'SEED= of make fuzz and make soak, which starts them anew.'
 	@echo 'ARGS="..." for FILE, JOBS= subjects at a time, RUNS= VMs for each benchmark.'
 
@@ -86,7 +86,7 @@ soak: build
 	@tests/fuzz/run '$(KERNEL)' '$(CACHE)' messages 10000000 $(SEED)
 
 clean:
-	rm -rf '$(CACHE)/build' '$(CACHE)/vm' '$(CACHE)/run' '$(CACHE)/log' '$(CACHE)/bench' '$(CACHE)/raw7'
+	rm -rf '$(CACHE)/build' '$(CACHE)/s390x/build' '$(CACHE)/aarch64/build' '$(CACHE)/vm' '$(CACHE)/run' '$(CACHE)/log' '$(CACHE)/bench' '$(CACHE)/raw7'
 	@if [ -e user/Makefile ]; then $(MAKE) -C user clean; fi
 
 distclean: clean

@@ -16,13 +16,15 @@ SPLAT = re.compile(r'''
       | Kernel\ panic.*
       | watchdog:.*(?:soft\ lockup|hard\ LOCKUP).*
       | (?:rcu:\ )?INFO:\ (?:task\ .*\ blocked|.*detected.*stall|trying\ to\ register).*
+      | Unable\ to\ handle\ kernel\ .*              # arm64, s390
+      | Internal\ error:.*                          # arm64
       | .*(?:inconsistent\ lock\ state|possible\ circular\ locking|suspicious\ RCU\ usage).*
       | .*refcount_t:.*
       | .*ref_tracker:\ .*
       | unregister_netdevice:\ waiting\ for.*
       | .*unreferenced\ object\ 0x.*
       | ODEBUG:.*
-      | Call\ Trace:.*
+      | Call\ [Tt]race:.*
     )$''', re.VERBOSE)
 
 # These print a stack trace too, and are what a test with failing allocations
@@ -30,7 +32,7 @@ SPLAT = re.compile(r'''
 EXPECTED = re.compile(r'FAULT_INJECTION: forcing a failure'
                       r'|page allocation failure'
                       r'|vmalloc error|vmap allocation for size')
-TRACE = re.compile(r'Call Trace:')
+TRACE = re.compile(r'Call [Tt]race:')
 CONTEXT = 100
 
 

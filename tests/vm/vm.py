@@ -9,6 +9,7 @@ import shlex
 import socket
 import subprocess
 import time
+from collections import namedtuple
 
 # Exit statuses of a run that say more than the job's own (sysexits.h ends
 # below at 78, shells begin at 126).
@@ -30,9 +31,29 @@ def kvm_usable():
     return os.access('/dev/kvm', os.R_OK | os.W_OK)
 
 
-def qemu_version():
-    return subprocess.run(['qemu-system-x86_64', '--version'], check=True,
+def qemu_version(program):
+    return subprocess.run([program, '--version'], check=True,
                           capture_output=True, text=True).stdout
+
+
+# A kind of machine: QEMU's options for it, emulated; what is in the names of its
+# virtio devices; the consoles of kernel and user; parameters of its kernels.
+Platform = namedtuple('Platform', 'options bus console console_device tty tty_device parameters')
+PLATFORMS = {
+    'x86_64': Platform(
+        # QEMU 7.2 emulates cmpxchg16b wrongly when the host is busy
+        ['-M', 'q35', '-cpu', 'qemu64,-cx16,+rdrand'], 'pci',
+        'ttyS0', ['-serial', 'chardev:console'], 'ttyS1', ['-serial', 'chardev:tty'],
+        'nokaslr no_timer_check random.trust_cpu=on'),
+    's390x': Platform(
+        ['-M', 's390-ccw-virtio', '-cpu', 'max'], 'ccw',
+        'ttysclp0', ['-device', 'sclpconsole,chardev=console'],
+        'hvc0', ['-device', 'virtconsole,chardev=tty'], 'nokaslr'),
+    'aarch64': Platform(
+        ['-M', 'virt', '-cpu', 'cortex-a57'], 'pci',
+        'ttyAMA0', ['-serial', 'chardev:console'],
+        'hvc0', ['-device', 'virtconsole,chardev=tty'], 'nokaslr'),
+}
 
 
 class Kernel:
@@ -42,8 +63,20 @@ class Kernel:
         self.path = path
         with open(os.path.join(path, 'release')) as f:
             self.release = f.read().strip()
-        image = os.path.join(path, 'vmlinux')
-        self.image = image if os.path.exists(image) else os.path.join(path, 'bzImage')
+        self.image = next(image for image in (
+            os.path.join(path, name) for name in ('vmlinux', 'bzImage', 'Image'))
+            if os.path.exists(image))
+        # one for another machine than this comes with all that runs on it
+        self.machine, self.root = 'x86_64', None
+        self.own_directories = {'proc', 'sys', 'dev', 'run'}
+        if os.path.exists(os.path.join(path, 'machine')):
+            with open(os.path.join(path, 'machine')) as f:
+                self.machine = f.read().strip()
+            self.root = os.path.realpath(os.path.join(path, 'root'))
+            # see init
+            self.own_directories |= {'bin', 'boot', 'etc', 'lib', 'lib32', 'lib64', 'libx32',
+                                     'sbin', 'usr', 'var'}
+        self.platform = PLATFORMS[self.machine]
         # How many times longer than usual everything takes; a kernel that
         # checks everything also needs more memory.
         self.slow, self.memory = 1, 512
@@ -66,30 +99,32 @@ class Machine:
         self.out, out = socket.socketpair()
         self.qmp, qmp = socket.socketpair()
         theirs = [control, out, qmp]
-        append = ('console=ttyS0 panic=-1 loglevel=5 nokaslr cryptomgr.notests '
-                  'oops=panic no_timer_check random.trust_cpu=on '
+        platform = kernel.platform
+        append = (f'console={platform.console} panic=-1 loglevel=5 cryptomgr.notests '
+                  f'oops=panic {platform.parameters} '
                   f'rcupdate.rcu_cpu_stall_timeout=200 slow={kernel.slow} {parameters}').rstrip()
+        if kernel.root:
+            append += f' lower={kernel.root}'
+        program = f'qemu-system-{kernel.machine}'
         command = [
             # whatever ends us ends it
             'setpriv', '--pdeathsig', 'KILL',
-            'qemu-system-x86_64', '-nodefaults', '-no-user-config',
-            '-display', 'none', '-no-reboot', '-M', 'q35',
-            '-accel', 'kvm' if kvm else 'tcg',
-            # QEMU 7.2 emulates cmpxchg16b wrongly when the host is busy
-            '-cpu', 'host' if kvm else 'qemu64,-cx16,+rdrand',
+            program, '-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot',
+            *platform.options,
+            '-accel', 'kvm' if kvm else 'tcg', *(['-cpu', 'host'] if kvm else []),
             '-smp', str(cpus), '-m', str(memory), '-rtc', 'base=utc',
             '-kernel', kernel.image, '-initrd', initrd, '-append', append,
             '-chardev', f'file,id=console,path={console}',
-            '-serial', 'chardev:console',
+            *platform.console_device,
             '-chardev', f'socket,id=qmp,fd={qmp.fileno()}',
             '-mon', 'chardev=qmp,mode=control',
-            '-device', 'virtio-serial-pci',
+            '-device', f'virtio-serial-{platform.bus}',
             '-chardev', f'socket,id=control,fd={control.fileno()}',
             '-device', 'virtserialport,chardev=control,name=control',
             '-chardev', f'socket,id=out,fd={out.fileno()}',
             '-device', 'virtserialport,chardev=out,name=out',
             '-fsdev', 'local,id=host,path=/,security_model=none,readonly=on,multidevs=remap',
-            '-device', 'virtio-9p-pci,fsdev=host,mount_tag=host',
+            '-device', f'virtio-9p-{platform.bus},fsdev=host,mount_tag=host',
         ]
         if icount:
             # one nanosecond of the guest's time an instruction; idling takes
@@ -99,7 +134,7 @@ class Machine:
         # command, but for the numbers of our descriptors.
         self.state, self.restored = None, False
         if snapshots and not kvm:
-            key = re.sub(r'fd=\d+|path=[^ ]*console', '', ' '.join(command)) + qemu_version()
+            key = re.sub(r'fd=\d+|path=[^ ]*console', '', ' '.join(command)) + qemu_version(program)
             self.state = os.path.join(
                 snapshots, hashlib.sha256(key.encode()).hexdigest()[:12] + '.state')
             if os.path.exists(self.state):
@@ -108,7 +143,7 @@ class Machine:
         if plugin:
             command += ['-plugin', plugin]
         if tty:
-            command += ['-chardev', 'stdio,id=tty,signal=off', '-serial', 'chardev:tty']
+            command += ['-chardev', 'stdio,id=tty,signal=off', *platform.tty_device]
         self.process = subprocess.Popen(
             command, stdin=None if tty else subprocess.DEVNULL,
             stdout=None if tty else subprocess.DEVNULL, stderr=subprocess.PIPE,
