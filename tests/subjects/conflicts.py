@@ -8,6 +8,7 @@ it up.
 """
 import errno
 import os
+import re
 import socket
 import sys
 
@@ -159,8 +160,21 @@ def verdict_kernel_reaches_the_built_in_handlers(family):
         tool.do("proto del " + name, lab.right)
 
 
+def failing_is_harmful():
+    """
+    An sctp.ko before 6.1.189 that finds 132 taken leaves a notifier behind that
+    is called when an address comes or goes, and whose memory is freed.
+    """
+    found = re.search(r"Debian 6\.1\.(\d+)", os.uname().version)
+    return found and int(found[1]) < 189
+
+
 @tap.case
 def sctp_cannot_load_while_kraw_claims_132():
+    if failing_is_harmful():
+        tool.modprobe("sctp")
+        raise tap.Skip("this kernel's sctp.ko breaks the kernel when it cannot "
+                       "load")
     warned = tool.kraw("proto add sctp claim plain", lab.right)
     tap.is_(warned.status, 0, "132 can be claimed")
     tap.has(warned.err, "sctp", "with a note about the module")
