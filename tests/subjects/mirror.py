@@ -185,8 +185,9 @@ def tcpdump_agrees(family):
     got = []
     try:
         for dump in dumps:
-            while b"istening on" not in dump.stderr.readline():
-                pass
+            line = b"?"
+            while line and b"istening on" not in line:
+                line = dump.stderr.readline()
         with managed(253, lab.right, "deliver none",
                      "mirror dev m0 deliver none"):
             for size in range(0, 1400, 100):
