@@ -201,10 +201,13 @@ static uint64_t pick(struct out *out, const struct attr *attr)
 
 static void put_number(struct out *out, const struct attr *attr)
 {
+	size_t size = (size_t)1 << (attr->kind - KIND_U8);
 	uint64_t value = pick(out, attr);
+	const char *low = (const char *)&value;
 
-	/* the machine's own order is little-endian, as the grammar's values */
-	put(out, &value, (size_t)1 << (attr->kind - KIND_U8));
+	if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+		low += sizeof(value) - size;
+	put(out, low, size);
 }
 
 static void put_bytes(struct out *out, const struct attr *attr)

@@ -12,6 +12,7 @@ nest it has no words for, so that is asked of the kernel.
 """
 import socket
 import struct
+import sys
 
 KINDS = {"unused": 0, "pad": 0, "flag": 1, "u8": 2, "u16": 3, "u32": 4,
          "u64": 5, "binary": 6, "string": 7, "nest": 8}
@@ -61,7 +62,7 @@ def _line(depth, name, attr, required, spec):
     good = list(GOOD.get(name, ())) if attr["type"] != "nest" else []
     enum = spec.definitions.get(attr.get("enum"))
     if enum and not good and attr["type"] in SIZE:
-        good = [value.to_bytes(SIZE[attr["type"]], "little")
+        good = [value.to_bytes(SIZE[attr["type"]], sys.byteorder)
                 for value in spec.entries(enum["name"]).values()]
     return "%d %d %d %d %d %d %d %d %d %d %s" % (
         depth, attr["value"], KINDS[attr["type"]], required,
