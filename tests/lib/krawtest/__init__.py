@@ -41,6 +41,7 @@ Modules, one concept each:
     ftrace    the order in which kernel functions ran, and how often
     tool      the kraw command, insmod, rmmod, modprobe
     hooks     nft list hooks
+    syscalls  numbers of system calls
     inject    system calls whose n-th allocation fails
     tun       a device whose packets come from a descriptor
     raw7      the programs of tests/raw7, run and compared

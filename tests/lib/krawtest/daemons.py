@@ -19,7 +19,7 @@ class Daemon:
     it is if several packages have one of that name.
     """
     def __init__(self, namespace, *words):
-        lib = os.path.join(DAEMONS, "usr/lib/x86_64-linux-gnu")
+        lib = os.path.join(DAEMONS, "usr/lib/%s-linux-gnu" % os.uname().machine)
         env = dict(os.environ, LD_LIBRARY_PATH=lib + ":" + lib + "/frr")
         path = next((os.path.join(DAEMONS, where, words[0])
                      for where in ("usr/lib/frr", "usr/sbin", "")

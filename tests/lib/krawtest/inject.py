@@ -11,15 +11,12 @@ System calls whose n-th allocation fails, on kernels with fault injection.
 import ctypes
 import os
 
+from . import syscalls
+
 BUILT = os.path.normpath(os.path.join(os.path.dirname(__file__), "..", "..",
                                       "..", ".cache", "build", "fuzz"))
 FILE = "/proc/thread-self/fail-nth"
 DEBUG = "/sys/kernel/debug"
-
-# x86-64
-_NUMBERS = {"write": 1, "close": 3, "socket": 41, "connect": 42, "sendto": 44,
-            "recvfrom": 45, "recvmsg": 47, "bind": 49, "setsockopt": 54,
-            "getsockopt": 55, "unshare": 272, "finit_module": 313}
 
 
 class _Call(ctypes.Structure):
@@ -30,7 +27,7 @@ class _Call(ctypes.Structure):
 class Call:
     """A system call: integers, bytes (their address), writable buffers."""
     def __init__(self, name, *args):
-        self.number = _NUMBERS[name]
+        self.number = syscalls.NUMBERS[name]
         # bytes stay where they are as long as somebody knows them
         self.args = [arg if isinstance(arg, int) else
                      ctypes.cast(arg, ctypes.c_void_p).value for arg in args]

@@ -3,21 +3,11 @@
 Load and unload kraw.ko by system calls: no process, a thousandth of the time.
 What the module needs has to be there, see krawtest.tool.Module.
 """
-import ctypes
 import errno
 import os
 import subprocess
 
-from . import clock
-
-_FINIT_MODULE, _DELETE_MODULE = 313, 176	# x86-64
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def _call(*args):
-    if _libc.syscall(*args):
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))
+from . import clock, syscalls
 
 
 def _module(cache=[]):
@@ -34,7 +24,7 @@ def load(params=""):
     """insmod; OSError if the kernel refuses."""
     fd = os.open(_module(), os.O_RDONLY | os.O_CLOEXEC)
     try:
-        _call(_FINIT_MODULE, fd, params.encode(), 0)
+        syscalls.call("finit_module", fd, params.encode(), 0)
     finally:
         os.close(fd)
 
@@ -42,7 +32,7 @@ def load(params=""):
 def unload_once(name="kraw"):
     """rmmod; False if the module is in use."""
     try:
-        _call(_DELETE_MODULE, name.encode(), os.O_NONBLOCK)
+        syscalls.call("delete_module", name.encode(), os.O_NONBLOCK)
     except OSError as error:
         if error.errno in (errno.EAGAIN, errno.EBUSY):
             return False

@@ -11,7 +11,7 @@ import select
 import socket
 import struct
 
-from . import clock, packet
+from . import clock, packet, syscalls
 
 SO_ATTACH_FILTER = 26
 IPV6_HDRINCL = 36
@@ -191,5 +191,8 @@ def ebpf():
     text = ctypes.create_string_buffer(b"GPL")
     attr = struct.pack("=IIQQ", 1, 2, ctypes.addressof(code),
                        ctypes.addressof(text)).ljust(120, b"\0")
-    return ctypes.CDLL(None).syscall(321, 5, ctypes.create_string_buffer(attr),
-                                     len(attr))
+    try:
+        return syscalls.call("bpf", 5, ctypes.create_string_buffer(attr),
+                             len(attr))
+    except OSError:
+        return -1

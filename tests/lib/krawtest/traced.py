@@ -8,16 +8,17 @@ happen between two of them then does, each time.
 import ctypes
 import os
 import signal
+import struct
 import subprocess
 import tempfile
 
+from . import syscalls
 from .tool import Result
 
-_TRACEME, _SYSCALL, _PEEKUSER, _DETACH, _SETOPTIONS = 0, 24, 3, 17, 0x4200
+_TRACEME, _SYSCALL, _SETOPTIONS, _SYSCALL_INFO = 0, 24, 0x4200, 0x420e
 _GOOD = 1			# PTRACE_O_TRACESYSGOOD
-_OPENAT, _CLOCK_NANOSLEEP = 257, 230	# x86-64
-_RSI, _ORIG_RAX, _RAX = 13 * 8, 15 * 8, 10 * 8
-_ENTERED = -38			# RAX before the call is done: -ENOSYS
+_ENTRY = 1			# PTRACE_SYSCALL_INFO_ENTRY
+_INFO = struct.Struct("=B7x16x7Q")	# what is going on, number, arguments
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.ptrace.restype = ctypes.c_long
@@ -37,14 +38,16 @@ def _text(pid, address):
 
 def _at(pid, opens, sleeps):
     """The process enters a system call: is it one that was asked for?"""
-    if _ptrace(_PEEKUSER, pid, _RAX) != _ENTERED:
+    info = ctypes.create_string_buffer(_INFO.size)
+    _ptrace(_SYSCALL_INFO, pid, len(info), ctypes.addressof(info))
+    what, call, *args = _INFO.unpack(info.raw)
+    if what != _ENTRY:
         return
-    call = _ptrace(_PEEKUSER, pid, _ORIG_RAX)
-    if call == _OPENAT:
-        then = opens.pop(_text(pid, _ptrace(_PEEKUSER, pid, _RSI)), None)
+    if call == syscalls.NUMBERS["openat"]:
+        then = opens.pop(_text(pid, args[1]), None)
         if then:
             then()
-    elif call == _CLOCK_NANOSLEEP and sleeps:
+    elif call == syscalls.NUMBERS["clock_nanosleep"] and sleeps:
         sleeps()
 
 
