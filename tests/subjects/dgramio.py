@@ -300,7 +300,8 @@ def control_data(family):
             dst = at[2] if family == 4 else at[0]
             return (at[0] if family == 4 else at[1],
                     socket.inet_ntop(right.sock.family, dst),
-                    notes[ttl][0], notes[tos][0])
+                    *(int.from_bytes(notes[kind], sys.byteorder)
+                      for kind in (ttl, tos)))
         left.send(b"x", left.to)
         tap.is_(values(), (index["r0"], left.to, 64, 0), "as by default")
         if family == 4:
