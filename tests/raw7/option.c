@@ -122,7 +122,7 @@ static int set(int fd, int level, int name)
 
 static int get(int fd, int level, int name)
 {
-	char value[256];
+	char value[256] = { 0 }; /* IPV6_FLOWLABEL_MGR reads it */
 	socklen_t len = sizeof(value);
 
 	return getsockopt(fd, level, name, value, &len) ? errno : 0;
