@@ -264,6 +264,9 @@ static unsigned int kraw_output6(void *priv, struct sk_buff *skb,
 		return NF_ACCEPT;
 	config = rcu_dereference(kn->config);
 	end = ipv6_find_hdr(skb, &offset, -1, &frag_off, &flags);
+	/* without the latest stable releases it believes any header's length */
+	if (end >= 0 && !frag_off && offset > skb->len)
+		end = -EBADMSG;
 	sent.fragment = flags & IP6_FH_F_FRAG;
 	sent.payload = end < 0 || frag_off ? NO_PAYLOAD : offset;
 	if (end < 0)
