@@ -4,9 +4,9 @@
 Who may do what: reading is for everybody, changing needs CAP_NET_ADMIN over the
 network namespace, a claim needs it over the host unless userns_claims says
 otherwise.  Root of a user namespace manages its own network namespace, and
-nothing of that shows anywhere else.
+nothing of that shows anywhere else.  Each command and call against each user is
+in privtable.py; here are what they see and what comes of it.
 """
-import ctypes
 import json
 import os
 import re
@@ -14,139 +14,24 @@ import select
 import struct
 import subprocess
 import sys
-import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from krawtest import clock, packet, sock, tap, tool
 from krawtest.client import Client, K, genl, proto, read, rule
 from krawtest.client import packet as packet_nest
 from krawtest.netns import Lab
+from krawtest.people import Other, become_user
 from krawtest.who import Probe, UNREACH
 
 PROTO = 253
-NOBODY = 65534
-CAP_NET_ADMIN, CAP_NET_RAW = 12, 13
-CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 PARAMETER = "/sys/module/kraw/parameters/userns_claims"
 
 lab = tap.cleanup(Lab())
 module = tap.cleanup(tool.Module())
 host = tap.cleanup(Client(lab.right))
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
-def call(name, *args):
-    """A function of the C library that tells errors by errno."""
-    if getattr(_libc, name)(*args):
-        error = ctypes.get_errno()
-        raise OSError(error, "%s: %s" % (name, os.strerror(error)))
-
-
-# --- other people ------------------------------------------------------------
-
-def capabilities(bits):
-    """Keep these capabilities only, also for what we start."""
-    head = struct.pack("=Ii", 0x20080522, 0)
-    call("capset", head, struct.pack("=IIIIII", bits, bits, bits, 0, 0, 0))
-    for number in range(64):
-        if bits >> number & 1:
-            call("prctl", 47, 2, number, 0, 0)	# PR_CAP_AMBIENT_RAISE
-
-
-def become_user(bits=0):
-    """An ordinary user with these capabilities and no others."""
-    call("prctl", 8, 1, 0, 0, 0)		# PR_SET_KEEPCAPS
-    os.setgroups([])
-    os.setresgid(NOBODY, NOBODY, NOBODY)
-    os.setresuid(NOBODY, NOBODY, NOBODY)
-    capabilities(bits)
-
-
-def become_owner(network=True):
-    """
-    Root of a user namespace, and of a network namespace that belongs to it;
-    outside of it an ordinary user.
-    """
-    become_user()
-    call("prctl", 4, 1, 0, 0, 0)		# PR_SET_DUMPABLE: /proc is ours
-    call("unshare", CLONE_NEWUSER | (CLONE_NEWNET if network else 0))
-    for name, text in (("setgroups", "deny"),
-                       ("uid_map", "0 %d 1" % NOBODY),
-                       ("gid_map", "0 %d 1" % NOBODY)):
-        with open("/proc/self/" + name, "w") as file:
-            file.write(text)
-
-
-WHO = {
-    "user": become_user,
-    "CAP_NET_RAW": lambda: become_user(1 << CAP_NET_RAW),
-    "CAP_NET_ADMIN": lambda: become_user(1 << CAP_NET_ADMIN),
-    "root of a user namespace": become_owner,
-    "root of a user namespace, not of the network's":
-        lambda: become_owner(False),
-}
-
-
-class Other:
-    """
-    A process of somebody else, in the network namespace `space` unless it has
-    its own.  ask(func, ...) runs a function there: what it returns.
-    """
-    def __init__(self, who, space=lab.right):
-        mine, theirs = os.pipe(), os.pipe()
-        self.pid = os.fork()
-        if not self.pid:
-            try:
-                os.close(mine[1])
-                os.close(theirs[0])
-                space.__enter__()
-                WHO[who]()
-                self._serve(os.fdopen(mine[0]), os.fdopen(theirs[1], "w"))
-            except BaseException:	# our parent's clean-up is not ours
-                traceback.print_exc()
-            finally:
-                os._exit(1)
-        os.close(mine[0])
-        os.close(theirs[1])
-        self._to = os.fdopen(mine[1], "w")
-        self._from = os.fdopen(theirs[0])
-
-    @staticmethod
-    def _serve(requests, answers):
-        for line in requests:
-            name, args = json.loads(line)
-            try:
-                answer = [True, globals()[name](*args)]
-            except BaseException:
-                answer = [False, traceback.format_exc()]
-            answers.write(json.dumps(answer) + "\n")
-            answers.flush()
-        os._exit(0)
-
-    def ask(self, func, *args):
-        """func(*args) there; arguments and result are JSON."""
-        self._to.write(json.dumps([func.__name__, args]) + "\n")
-        self._to.flush()
-        fine, answer = json.loads(self._from.readline() or
-                                  '[false, "it died"]')
-        if not fine:
-            raise RuntimeError(answer)
-        return answer
-
-    def close(self):
-        """It ends, and so do the namespaces that only it was in."""
-        self._to.close()
-        self._from.close()
-        os.waitpid(self.pid, 0)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-
-# What they do there.
+# --- what others do ----------------------------------------------------------
 
 WRITES = {
     "proto add": (K.CMD_PROTO_ADD, proto(PROTO)),
@@ -282,7 +167,7 @@ def fresh():
 def may_read_and_not_write(who):
     fresh()
     before = host.state()
-    with Other(who) as other:
+    with Other(who, lab.right) as other:
         seen = other.ask(read_all)
         written = other.ask(write_all)
         refused = other.ask(claim, 252)
@@ -302,7 +187,7 @@ def may_read_and_not_write(who):
 @tap.case
 def cap_net_admin_may_do_everything():
     host.apply()
-    with Other("CAP_NET_ADMIN") as other:
+    with Other("CAP_NET_ADMIN", lab.right) as other:
         tap.is_(other.ask(write_all), dict.fromkeys(WRITES), "changes")
         tap.is_(other.ask(claim, 252), None, "claims")
         with lab.right:
@@ -320,7 +205,7 @@ def the_tool_of_a_user():
     fresh()
     before = host.state()
     address = re.compile(r"\b(0x)?ffff[0-9a-f]{12}\b", re.I)
-    with Other("user") as other:
+    with Other("user", lab.right) as other:
         status, out, err = other.ask(run, "kraw", "show")
         tap.is_(status, 0, "show works")
         tap.has(out, "253", "and shows what is managed")
@@ -354,7 +239,7 @@ NEEDS = ("CAP_NET_ADMIN", "userns_claims")
 def a_claim_from_a_user_namespace():
     host.apply()
     handlers = host.handlers()
-    with Other("root of a user namespace") as other:
+    with Other("root of a user namespace", lab.right) as other:
         for what, told in (
                 ("proto add", other.ask(claim, PROTO)),
                 ("in one family", other.ask(claim, PROTO, K.FAMILY_IPV6)),
@@ -382,7 +267,7 @@ def a_claim_from_a_user_namespace():
 def a_claim_from_a_user_namespace_with_userns_claims():
     host.apply()
     handlers = host.handlers()
-    with Other("root of a user namespace") as other:
+    with Other("root of a user namespace", lab.right) as other:
         with open(PARAMETER, "w") as file:
             file.write("1\n")
         try:
@@ -410,7 +295,7 @@ def managing_ones_own_namespace():
     listening.nl.join(listening.family.groups["config"])
     elsewhere = Client(lab.other)
     untouched = elsewhere.state()
-    with Other("root of a user namespace") as other:
+    with Other("root of a user namespace", lab.right) as other:
         tap.is_(other.ask(write_all), dict.fromkeys(WRITES), "everything")
         other.ask(manage)
         tap.is_(host.state(), before, "the host's namespace is as before")
