@@ -20,6 +20,8 @@
 #include "text.h"
 #include "uapi/linux/kraw.h"
 
+#define UNKNOWN	"unknown"	/* what a handler without a name is called */
+
 static bool userns_claims;
 module_param(userns_claims, bool, 0644);
 MODULE_PARM_DESC(userns_claims,
@@ -115,16 +117,18 @@ u32 kraw_slot_look(u8 number, enum kraw_family family, bool claimed)
  * kraw_slot_name - name a handler and its module
  * @function:	the handler; its module cannot go meanwhile (RCU read side)
  * @handler:	result: @symbol and @module
+ *
+ * Anybody may ask for it, so there is a name in it or none, never an address.
  */
 void kraw_slot_name(const void *function, struct kraw_handler *handler)
 {
 	char *module;
 
-	if (IS_ENABLED(CONFIG_KALLSYMS))
-		snprintf(handler->symbol, sizeof(handler->symbol), "%ps",
-			 function);
-	else	/* %ps would show an address */
-		strscpy(handler->symbol, "unknown", sizeof(handler->symbol));
+	snprintf(handler->symbol, sizeof(handler->symbol), "%ps", function);
+	/* A module without symbols, or no kallsyms: %ps shows the address. */
+	if (!IS_ENABLED(CONFIG_KALLSYMS) ||
+	    str_has_prefix(handler->symbol, "0x"))
+		strscpy(handler->symbol, UNKNOWN, sizeof(handler->symbol));
 
 	/* "symbol [module]" */
 	handler->module[0] = '\0';
@@ -174,6 +178,10 @@ static int busy(u8 number, enum kraw_family family,
 		kraw_text_refuse(extack, NULL,
 				 "%s protocol %u is handled by %s [%s]: unload that module, or manage it without a claim",
 				 ip, number, holder.symbol, holder.module);
+	else if (!strcmp(holder.symbol, UNKNOWN))
+		kraw_text_refuse(extack, NULL,
+				 "%s protocol %u is handled by something without a name: manage it without a claim",
+				 ip, number);
 	else
 		kraw_text_refuse(extack, NULL,
 				 "%s protocol %u is handled by %s, built in: manage it without a claim",

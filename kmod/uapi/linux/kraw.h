@@ -191,8 +191,9 @@
  *	KRAW_A_HANDLER nest
  *		KRAW_HANDLER_A_NUMBER	u8
  *		KRAW_HANDLER_A_FAMILY	u8, one bit KRAW_FAMILY_*
- *		KRAW_HANDLER_A_SYMBOL	string, the handler function's name
- *		KRAW_HANDLER_A_MODULE	string; absent: built in
+ *		KRAW_HANDLER_A_SYMBOL	string, the handler function's name; "unknown": the
+ *					kernel has none, its module has no symbols
+ *		KRAW_HANDLER_A_MODULE	string; absent: built in, or unknown
  *		KRAW_HANDLER_A_FLAGS	u32, bits KRAW_HANDLER_*
  *
  * KRAW_CMD_CONFIG_GET			do only: the configuration as a whole
