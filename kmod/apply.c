@@ -17,6 +17,7 @@
 #include <net/genetlink.h>
 #include "breathe.h"
 #include "config.h"
+#include "memory.h"
 #include "proto.h"
 #include "rule.h"
 #include "ruleset.h"
@@ -52,9 +53,9 @@ static int table_alloc(struct table *table, u32 size)
 
 	table->count = 0;
 	table->mask = buckets - 1;
-	table->buckets = kvmalloc_array(buckets, sizeof(u32), GFP_KERNEL);
+	table->buckets = kvmalloc_array(buckets, sizeof(u32), KRAW_GFP);
 	table->entries = kvmalloc_array(max(size, 1U), sizeof(struct entry),
-					GFP_KERNEL);
+					KRAW_GFP);
 	if (!table->buckets || !table->entries) {
 		table_free(table);
 		return -ENOMEM;
@@ -271,7 +272,7 @@ static int build(struct apply *apply)
 
 	if (!table->count)
 		return 0;
-	rules = kvmalloc_array(table->count, sizeof(*rules), GFP_KERNEL);
+	rules = kvmalloc_array(table->count, sizeof(*rules), KRAW_GFP);
 	if (!rules)
 		return -ENOMEM;
 	for (i = 0; i < table->count; i++)
@@ -330,7 +331,7 @@ int kraw_apply(struct kraw_edit *edit, const struct genl_info *info)
 
 	nlmsg_for_each_attr(nla, info->nlhdr, GENL_HDRLEN, rem)
 		count += nla_type(nla) == KRAW_A_RULE;
-	apply = kzalloc(sizeof(*apply), GFP_KERNEL);
+	apply = kzalloc(sizeof(*apply), KRAW_GFP);
 	if (!apply)
 		return -ENOMEM;
 	apply->edit = edit;

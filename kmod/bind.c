@@ -15,6 +15,7 @@
 #include <net/sock_reuseport.h>
 #include <net/udp.h>
 #include "dgram.h"
+#include "memory.h"
 #include "monitor.h"
 #include "uapi/linux/kraw.h"
 
@@ -204,7 +205,7 @@ static int join_group(struct kraw_binds *binds,
 /* Memory for an address to come, for kraw_bind_peer(); NULL without. */
 struct kraw_bind *kraw_bind_reserve(void)
 {
-	return kzalloc(sizeof(struct kraw_bind), GFP_KERNEL_ACCOUNT);
+	return kzalloc(sizeof(struct kraw_bind), KRAW_GFP);
 }
 
 static void fill(struct kraw_bind *bind, struct sock *sk)

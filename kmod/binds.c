@@ -18,6 +18,7 @@
 #include <net/sock_reuseport.h>
 #include <net/udp.h>
 #include "dgram.h"
+#include "memory.h"
 #include "monitor.h"
 #include "stats.h"
 #include "uapi/linux/kraw.h"
@@ -73,7 +74,7 @@ static const struct rhashtable_params port_params = {
  */
 struct kraw_binds *kraw_binds_new(bool has_ports, struct kraw_stats *stats)
 {
-	struct kraw_binds *binds = kzalloc(sizeof(*binds), GFP_KERNEL_ACCOUNT);
+	struct kraw_binds *binds = kzalloc(sizeof(*binds), KRAW_GFP);
 
 	if (!binds)
 		return NULL;

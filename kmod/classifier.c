@@ -29,6 +29,7 @@
 #include <linux/string.h>
 #include <net/ipv6.h>
 #include "breathe.h"
+#include "memory.h"
 #include "net.h"
 
 #define NONE	KRAW_CLASSIFIER_NONE
@@ -481,18 +482,18 @@ static int fill(struct kraw_classifier *classifier)
 	u32 mask = roundup_pow_of_two(classifier->count) - 1;
 	u32 *scratch, buckets;
 
-	scratch = kvmalloc_array(mask + 1, sizeof(u32), GFP_KERNEL);
+	scratch = kvmalloc_array(mask + 1, sizeof(u32), KRAW_GFP);
 	if (!scratch)
 		return -ENOMEM;
 	classifier->tables_count = shapes_number(classifier, scratch, mask);
 	kvfree(scratch);
 	classifier->tables = kvcalloc(classifier->tables_count,
-				      sizeof(struct table), GFP_KERNEL_ACCOUNT);
+				      sizeof(struct table), KRAW_GFP);
 	if (!classifier->tables)
 		return -ENOMEM;
 	buckets = tables_fill(classifier);
 	classifier->buckets = kvmalloc_array(buckets, sizeof(u32),
-					     GFP_KERNEL_ACCOUNT);
+					     KRAW_GFP);
 	if (!classifier->buckets)
 		return -ENOMEM;
 	memset32(classifier->buckets, NONE, buckets);
@@ -513,12 +514,12 @@ kraw_classifier_build(const struct kraw_match *const *matches, u32 count)
 	struct kraw_classifier *classifier;
 	u32 i;
 
-	classifier = kzalloc(sizeof(*classifier), GFP_KERNEL_ACCOUNT);
+	classifier = kzalloc(sizeof(*classifier), KRAW_GFP);
 	if (!classifier)
 		return NULL;
 	classifier->count = count;
 	classifier->entries = kvmalloc_array(count, sizeof(struct entry),
-					     GFP_KERNEL_ACCOUNT);
+					     KRAW_GFP);
 	if (!classifier->entries)
 		goto err;
 	for (i = 0; i < count; i++) {

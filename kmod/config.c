@@ -16,7 +16,9 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include "bind.h"
+#include "counter.h"
 #include "hooks.h"
+#include "memory.h"
 #include "proto.h"
 #include "slot.h"
 #include "text.h"
@@ -25,6 +27,16 @@
 static unsigned int rules_max = 1048576;
 module_param(rules_max, uint, 0644);
 MODULE_PARM_DESC(rules_max, "rules that a network namespace may have");
+
+/*
+ * What the kernel's compiler makes of BPF programs is charged to nobody, and there
+ * is only so much for the whole host (net.core.bpf_jit_limit). A packet may have
+ * to go through all of them, too.
+ */
+static unsigned int bpf_max = 262144;
+module_param(bpf_max, uint, 0644);
+MODULE_PARM_DESC(bpf_max,
+		 "instructions that the BPF programs of a network namespace's rules may have together");
 
 /* The configuration of a namespace that was never configured. */
 static struct kraw_config nothing = { .generation = 1 };
@@ -71,9 +83,9 @@ int kraw_edit_begin(struct kraw_edit *edit, bool from_scratch)
 	struct kraw_net *kn = edit->kn;
 	int i;
 
-	edit->new = kzalloc(sizeof(*edit->new), GFP_KERNEL_ACCOUNT);
+	edit->new = kzalloc(sizeof(*edit->new), KRAW_GFP);
 	edit->origin = kcalloc(KRAW_PROTOCOLS, sizeof(*edit->origin),
-			       GFP_KERNEL);
+			       KRAW_GFP);
 	if (!edit->new || !edit->origin) {
 		kfree(edit->new);
 		kfree(edit->origin);
@@ -327,24 +339,43 @@ static u32 rules_count(const struct kraw_config *config)
 	return rules;
 }
 
-/* More rules only up to the maximum, which may have been lowered since. */
+static u64 insns_count(const struct kraw_config *config)
+{
+	u64 count = 0;
+	int i;
+
+	for (i = 0; i < KRAW_PROTOCOLS; i++)
+		count += kraw_proto_insns_count(config->proto[i]);
+	return count;
+}
+
+/* More only up to the maximum, which may have been lowered since. */
 static int rules_check(const struct kraw_edit *edit)
 {
-	u32 count = rules_count(edit->new), max = READ_ONCE(rules_max);
+	u64 count = rules_count(edit->new), max = READ_ONCE(rules_max);
 
-	if (count <= max || count <= rules_count(edit->old))
-		return 0;
-	kraw_text_refuse(edit->extack, NULL,
-			 "too many rules for this namespace: the module parameter rules_max allows %u",
-			 max);
-	return -ENOSPC;
+	if (count > max && count > rules_count(edit->old)) {
+		kraw_text_refuse(edit->extack, NULL,
+				 "too many rules for this namespace: the module parameter rules_max allows %llu",
+				 max);
+		return -ENOSPC;
+	}
+	count = insns_count(edit->new);
+	max = READ_ONCE(bpf_max);
+	if (count > max && count > insns_count(edit->old)) {
+		kraw_text_refuse(edit->extack, NULL,
+				 "too many BPF instructions in the rules of this namespace: the module parameter bpf_max allows %llu",
+				 max);
+		return -ENOSPC;
+	}
+	return 0;
 }
 
 /**
  * kraw_edit_check - see whether an edit could be committed now
  * @edit:	under way; goes on
  *
- * Changes nothing. Returns 0, -ENOSPC (too many rules), -EPERM (a claim is not
+ * Changes nothing. Returns 0, -ENOSPC (too many rules or instructions), -EPERM (a claim is not
  * the sender's to make) or -EBUSY (somebody else has the slot, or sockets are
  * open).
  */
@@ -459,6 +490,8 @@ void kraw_config_net_exit(struct kraw_net *kn)
 	for (i = 0; i < KRAW_PROTOCOLS; i++)
 		kraw_slot_put(i, kraw_proto_slots(old->proto[i]));
 	retire(old);
+	kraw_counter_pool_put(kn->counters);
+	kn->counters = NULL;
 	mutex_unlock(&kn->lock);
 }
 

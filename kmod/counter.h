@@ -7,6 +7,7 @@
 #include <linux/u64_stats_sync.h>
 
 struct kraw_counter_block;
+struct kraw_counter_pool;
 
 struct kraw_counter_cpu {
 	u64_stats_t packets;
@@ -24,7 +25,9 @@ struct kraw_counter {
 	struct kraw_counter_cpu __percpu *cpu;
 };
 
-int kraw_counter_alloc(struct kraw_counter *counter);
+int kraw_counter_alloc(struct kraw_counter *counter,
+		       struct kraw_counter_pool **pool);
+void kraw_counter_pool_put(struct kraw_counter_pool *pool);
 void kraw_counter_free(struct kraw_counter *counter);
 void kraw_counter_read(const struct kraw_counter *counter, u64 *packets,
 		       u64 *bytes);

@@ -24,6 +24,7 @@
 #include "deliver.h"
 #include "dgram.h"
 #include "limit.h"
+#include "memory.h"
 #include "one.h"
 #include "packet.h"
 #include "proto.h"
@@ -296,13 +297,13 @@ static int lists_grow(struct kraw_explain *explain)
 	explain->dgrams_size = dgrams + 16;
 	explain->shapes = kvmalloc_array(explain->shapes_size,
 					 sizeof(*explain->shapes),
-					 GFP_KERNEL_ACCOUNT);
+					 KRAW_GFP);
 	explain->sockets = kvmalloc_array(explain->sockets_size,
 					  sizeof(*explain->sockets),
-					  GFP_KERNEL_ACCOUNT);
+					  KRAW_GFP);
 	explain->dgrams = kvmalloc_array(explain->dgrams_size,
 					 sizeof(*explain->dgrams),
-					 GFP_KERNEL_ACCOUNT);
+					 KRAW_GFP);
 	return explain->shapes && explain->sockets && explain->dgrams ?
 	       -EAGAIN : -ENOMEM;
 }
@@ -350,7 +351,7 @@ struct kraw_explain *kraw_explain_new(struct net *net, const struct nlattr *nest
 	struct sk_buff *skb;
 	int err;
 
-	explain = kzalloc(sizeof(*explain), GFP_KERNEL_ACCOUNT);
+	explain = kzalloc(sizeof(*explain), KRAW_GFP);
 	if (!explain)
 		return ERR_PTR(-ENOMEM);
 	skb = kraw_sample_build(net, &explain->sample, nest, extack);

@@ -53,6 +53,7 @@
 #include <linux/timekeeping.h>
 #include <linux/u64_stats_sync.h>
 #include <net/netlink.h>
+#include "memory.h"
 #include "uapi/linux/kraw.h"
 
 #define BATCHES_PER_SEC	256
@@ -133,10 +134,10 @@ int kraw_limit_parse(struct kraw_limit **limit, struct nlattr **tb,
 		NL_SET_ERR_MSG_ATTR(extack, burst, "a burst needs a rate");
 		return -EINVAL;
 	}
-	new = kzalloc(sizeof(*new), GFP_KERNEL_ACCOUNT);
+	new = kzalloc(sizeof(*new), KRAW_GFP);
 	if (!new)
 		return -ENOMEM;
-	new->cpu = alloc_percpu_gfp(struct limit_cpu, GFP_KERNEL_ACCOUNT);
+	new->cpu = alloc_percpu_gfp(struct limit_cpu, KRAW_GFP);
 	if (!new->cpu) {
 		kfree(new);
 		return -ENOMEM;

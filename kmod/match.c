@@ -3,12 +3,14 @@
 #include "match.h"
 
 #include <linux/filter.h>
+#include <linux/mm.h>
 #include <linux/netdevice.h>
 #include <linux/netlink.h>
 #include <linux/string.h>
 #include <net/ipv6.h>
 #include <net/netlink.h>
 #include "classifier.h"
+#include "memory.h"
 #include "net.h"
 #include "uapi/linux/kraw.h"
 
@@ -265,6 +267,20 @@ static int bpf_refused(int err, const struct nlattr *nla,
 	return err;
 }
 
+/*
+ * Whether the memory cgroup has about as much as a program takes, while it is made
+ * an eBPF one of up to four times the instructions. The kernel would not refuse
+ * to make it but have somebody killed, see memory.h.
+ */
+static bool bpf_room(unsigned int len)
+{
+	void *room = kvmalloc(array_size(len, 5 * sizeof(struct bpf_insn)) +
+			      3 * PAGE_SIZE, KRAW_GFP);
+
+	kvfree(room);
+	return room;
+}
+
 /**
  * kraw_match_parse_bpf - read the BPF program of a match
  * @match:	result; unused before
@@ -287,6 +303,8 @@ int kraw_match_parse_bpf(struct kraw_match *match, const struct nlattr *nla,
 				    "the program is not a number of BPF instructions");
 		return -EINVAL;
 	}
+	if (!bpf_room(fprog.len))
+		return -ENOMEM;
 	err = bpf_prog_create(&match->prog, &fprog);
 	if (err) {
 		match->prog = NULL;

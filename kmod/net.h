@@ -11,6 +11,7 @@
 #include <net/netns/generic.h>
 
 struct kraw_config;
+struct kraw_counter_pool;
 
 #define KRAW_PROTOCOLS	256	/* an IP protocol number is one byte */
 
@@ -34,14 +35,16 @@ struct kraw_hooks {
 /**
  * struct kraw_net - kraw in one network namespace
  * @net:	the namespace; outlives this
- * @lock:	serialises edits: guards everything below but @tracers, and the
+ * @lock:	serialises edits: guards everything below up to @output, and the
  *		pointer @config against other writers
  * @config:	what is managed, never NULL; read under RCU
  * @generation:	number of the configuration in force, never 0
  * @last_handle: the newest rule's handle
+ * @counters:	of rules, NULL before the first one
  * @input:	hook, registered while a protocol of the family is managed
  * @output:	hook, registered while one has rules for what is sent
- * @tracers:	who is told of packets, see tracer.c
+ * @tracers_lock: guards @tracers, see tracer.c
+ * @tracers:	who is told of packets
  */
 struct kraw_net {
 	struct net *net;
@@ -49,8 +52,10 @@ struct kraw_net {
 	struct kraw_config __rcu *config;
 	u32 generation;
 	u32 last_handle;
+	struct kraw_counter_pool *counters;
 	struct kraw_hooks input;
 	struct kraw_hooks output;
+	struct mutex tracers_lock;	/* see above */
 	struct list_head tracers;
 };
 

@@ -9,6 +9,7 @@
 #include <net/ipv6.h>
 #include <net/netlink.h>
 #include "bind.h"
+#include "memory.h"
 #include "ruleset.h"
 #include "stats.h"
 #include "text.h"
@@ -151,7 +152,7 @@ static int parse(struct kraw_proto *proto, const struct nlattr *nest,
 /* A version of @old, or a first one, for the caller to complete. */
 static struct kraw_proto *next_version(const struct kraw_proto *old)
 {
-	struct kraw_proto *proto = kzalloc(sizeof(*proto), GFP_KERNEL_ACCOUNT);
+	struct kraw_proto *proto = kzalloc(sizeof(*proto), KRAW_GFP);
 
 	if (!proto)
 		return NULL;
@@ -307,6 +308,18 @@ u32 kraw_proto_rules_count(const struct kraw_proto *proto)
 	for (i = 0; proto && i < KRAW_HOOKS; i++)
 		if (proto->rules[i])
 			count += proto->rules[i]->count;
+	return count;
+}
+
+/* Instructions of all BPF programs of its rules; NULL: none. */
+u64 kraw_proto_insns_count(const struct kraw_proto *proto)
+{
+	u64 count = 0;
+	int i;
+
+	for (i = 0; proto && i < KRAW_HOOKS; i++)
+		if (proto->rules[i])
+			count += proto->rules[i]->insns;
 	return count;
 }
 

@@ -58,6 +58,7 @@ struct kraw_proto *kraw_proto_get(struct kraw_proto *proto);
 void kraw_proto_put(struct kraw_proto *proto);
 void kraw_proto_follow(struct kraw_proto *proto, const struct kraw_proto *old);
 u32 kraw_proto_rules_count(const struct kraw_proto *proto);
+u64 kraw_proto_insns_count(const struct kraw_proto *proto);
 
 /* Bits KRAW_FAMILY_* of the handler slots that it needs; NULL: none. */
 static inline u8 kraw_proto_slots(const struct kraw_proto *proto)

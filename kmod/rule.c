@@ -11,6 +11,7 @@
 #include "decision.h"
 #include "limit.h"
 #include "match.h"
+#include "memory.h"
 #include "uapi/linux/kraw.h"
 
 /* Rules may be many: a cache of their own wastes less than a general one. */
@@ -166,12 +167,12 @@ static int bpf_parse(struct kraw_rule *rule, struct nlattr **tb,
 	if (err)
 		return err;
 	rule->insns_len = nla_len(nla);
-	rule->insns = kvmalloc(rule->insns_len, GFP_KERNEL_ACCOUNT);
+	rule->insns = kvmalloc(rule->insns_len, KRAW_GFP);
 	if (!rule->insns)
 		return -ENOMEM;
 	nla_memcpy(rule->insns, nla, rule->insns_len);
 	if (expr) {
-		rule->expr = nla_strdup(expr, GFP_KERNEL_ACCOUNT);
+		rule->expr = nla_strdup(expr, KRAW_GFP);
 		if (!rule->expr)
 			return -ENOMEM;
 	}
@@ -189,7 +190,7 @@ static int mirror_parse(struct net *net, struct kraw_rule *rule,
 				    "mirror is for the input hook: tc mirrors what a device sends");
 		return -EINVAL;
 	}
-	rule->mirror = kmalloc(IFNAMSIZ, GFP_KERNEL_ACCOUNT);
+	rule->mirror = kmalloc(IFNAMSIZ, KRAW_GFP);
 	if (!rule->mirror)
 		return -ENOMEM;
 	return kraw_match_dev(net, rule->mirror, nla, extack);
@@ -210,7 +211,7 @@ static int options_parse(struct net *net, struct kraw_rule *rule,
 		return err;
 	rule->trace = tb[KRAW_RULE_A_TRACE];
 	if (comment) {
-		rule->comment = nla_strdup(comment, GFP_KERNEL_ACCOUNT);
+		rule->comment = nla_strdup(comment, KRAW_GFP);
 		if (!rule->comment)
 			return -ENOMEM;
 	}
@@ -254,7 +255,7 @@ static void rule_free(struct kraw_rule *rule)
 
 /**
  * kraw_rule_parse - make a rule of a request
- * @net:	namespace, to look devices up in
+ * @net:	namespace, locked by an edit
  * @name:	from kraw_rule_name_parse()
  * @extack:	gets the reason of a refusal
  *
@@ -268,7 +269,7 @@ struct kraw_rule *kraw_rule_parse(struct net *net,
 	struct kraw_rule *rule;
 	int err;
 
-	rule = kmem_cache_zalloc(cache, GFP_KERNEL_ACCOUNT);
+	rule = kmem_cache_zalloc(cache, KRAW_GFP);
 	if (!rule)
 		return ERR_PTR(-ENOMEM);
 	refcount_set(&rule->refs, 1);
@@ -276,7 +277,7 @@ struct kraw_rule *kraw_rule_parse(struct net *net,
 	rule->hook = name->hook;
 	rule->pref = name->pref;
 	rule->handle = name->handle;
-	err = kraw_counter_alloc(&rule->counter);
+	err = kraw_counter_alloc(&rule->counter, &kraw_net(net)->counters);
 	if (err)
 		goto err_free;
 	err = parse(net, rule, name->tb, name->nest, extack);

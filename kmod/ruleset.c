@@ -3,18 +3,20 @@
 #include "ruleset.h"
 
 #include <linux/err.h>
+#include <linux/filter.h>
 #include <linux/mm.h>
 #include <linux/netlink.h>
 #include <linux/slab.h>
 #include "breathe.h"
 #include "classifier.h"
+#include "memory.h"
 #include "rule.h"
 
 static struct kraw_ruleset *alloc(u32 count)
 {
 	struct kraw_ruleset *set;
 
-	set = kvmalloc(struct_size(set, rules, count), GFP_KERNEL_ACCOUNT);
+	set = kvmalloc(struct_size(set, rules, count), KRAW_GFP);
 	if (!set)
 		return NULL;
 	refcount_set(&set->refs, 1);
@@ -34,13 +36,16 @@ static int compile(struct kraw_ruleset *set)
 	const struct kraw_match **matches;
 	u32 i;
 
-	matches = kvmalloc_array(set->count, sizeof(*matches), GFP_KERNEL);
+	matches = kvmalloc_array(set->count, sizeof(*matches), KRAW_GFP);
 	if (!matches)
 		return -ENOMEM;
 	set->insns_max = 0;
+	set->insns = 0;
 	for (i = 0; i < set->count; i++) {
 		matches[i] = &set->rules[i]->match;
 		set->insns_max = max(set->insns_max, set->rules[i]->insns_len);
+		set->insns += set->rules[i]->insns_len /
+			      sizeof(struct sock_filter);
 		kraw_breathe(i);
 	}
 	set->classifier = kraw_classifier_build(matches, set->count);

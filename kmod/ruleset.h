@@ -20,6 +20,7 @@ struct netlink_ext_ack;
  * @refs:	the protocol versions that use it
  * @count:	number of rules, never 0
  * @insns_max:	bytes of the longest BPF program
+ * @insns:	instructions of all of them
  * @classifier:	built from their matches
  * @rules:	by preference; among equals in the order of their coming
  */
@@ -27,6 +28,7 @@ struct kraw_ruleset {
 	refcount_t refs;
 	u32 count;
 	u16 insns_max;
+	u64 insns;
 	struct kraw_classifier *classifier;
 	struct kraw_rule *rules[];
 };

@@ -3,6 +3,7 @@
 #include "stats.h"
 
 #include <linux/slab.h>
+#include "memory.h"
 
 /* Returns counters at zero with one reference, or NULL without memory. */
 struct kraw_stats *kraw_stats_new(void)
@@ -10,10 +11,10 @@ struct kraw_stats *kraw_stats_new(void)
 	struct kraw_stats *stats;
 	int cpu;
 
-	stats = kmalloc(sizeof(*stats), GFP_KERNEL_ACCOUNT);
+	stats = kmalloc(sizeof(*stats), KRAW_GFP);
 	if (!stats)
 		return NULL;
-	stats->cpu = alloc_percpu_gfp(struct kraw_stats_cpu, GFP_KERNEL_ACCOUNT);
+	stats->cpu = alloc_percpu_gfp(struct kraw_stats_cpu, KRAW_GFP);
 	if (!stats->cpu) {
 		kfree(stats);
 		return NULL;

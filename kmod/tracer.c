@@ -13,7 +13,8 @@
  * socket itself is held, and records are put into its receive queue. Memory is
  * bounded by its receive buffer, and by KRAW_TRACERS_MAX in a namespace.
  *
- * The list is changed under tracers_lock and walked under RCU.
+ * The list is changed under the namespace's tracers_lock and walked under RCU.
+ * To stop takes as long as the packets that are under way: of others nobody waits.
  */
 #include "tracer.h"
 
@@ -25,11 +26,10 @@
 #include <net/genetlink.h>
 #include <net/sock.h>
 #include "match.h"
+#include "memory.h"
 #include "netlink.h"
 #include "record.h"
 #include "rule.h"
-
-static DEFINE_MUTEX(tracers_lock);
 
 /* A part of kraw_rule_policy: what tells packets apart. */
 const struct nla_policy kraw_tracer_filter_policy[KRAW_RULE_A_MAX + 1] = {
@@ -191,7 +191,7 @@ int kraw_tracer_start(struct sk_buff *skb, struct genl_info *info)
 	struct kraw_tracer *tracer;
 	int err;
 
-	tracer = kzalloc(sizeof(*tracer), GFP_KERNEL_ACCOUNT);
+	tracer = kzalloc(sizeof(*tracer), KRAW_GFP);
 	if (!tracer)
 		return -ENOMEM;
 	err = parse(tracer, info);
@@ -199,9 +199,9 @@ int kraw_tracer_start(struct sk_buff *skb, struct genl_info *info)
 		goto err_free;
 	tracer->portid = info->snd_portid;
 	tracer->sk = NETLINK_CB(skb).sk;
-	mutex_lock(&tracers_lock);
+	mutex_lock(&kn->tracers_lock);
 	err = add(kn, tracer, info->extack);
-	mutex_unlock(&tracers_lock);
+	mutex_unlock(&kn->tracers_lock);
 	if (!err)
 		return 0;
 
@@ -242,7 +242,7 @@ int kraw_tracer_stop(struct sk_buff *skb, struct genl_info *info)
 	struct kraw_tracer *tracer;
 	u64 seen = 0, lost = 0;
 
-	mutex_lock(&tracers_lock);
+	mutex_lock(&kn->tracers_lock);
 	tracer = find(kn, NETLINK_CB(skb).sk);
 	if (tracer) {
 		if (!tracer->stopped) {
@@ -252,7 +252,7 @@ int kraw_tracer_stop(struct sk_buff *skb, struct genl_info *info)
 		seen = atomic64_read(&tracer->seen);
 		lost = atomic64_read(&tracer->lost);
 	}
-	mutex_unlock(&tracers_lock);
+	mutex_unlock(&kn->tracers_lock);
 	if (tracer)
 		return answer(info, seen, lost);
 	NL_SET_ERR_MSG(info->extack, "this socket does not trace");
@@ -327,12 +327,12 @@ static int released(struct notifier_block *nb, unsigned long event, void *data)
 	/* What the socket itself has added is seen without the lock. */
 	if (list_empty_careful(&kn->tracers))
 		return NOTIFY_DONE;
-	mutex_lock(&tracers_lock);
+	mutex_lock(&kn->tracers_lock);
 	list_for_each_entry_safe(tracer, next, &kn->tracers, list)
 		if (tracer->portid == notify->portid &&
 		    sock_flag(tracer->sk, SOCK_DEAD))
 			unlink(tracer);
-	mutex_unlock(&tracers_lock);
+	mutex_unlock(&kn->tracers_lock);
 	return NOTIFY_DONE;
 }
 
@@ -340,6 +340,7 @@ static struct notifier_block notifier = { .notifier_call = released };
 
 void kraw_tracer_net_init(struct kraw_net *kn)
 {
+	mutex_init(&kn->tracers_lock);
 	INIT_LIST_HEAD(&kn->tracers);
 }
 
@@ -348,10 +349,10 @@ void kraw_tracer_net_exit(struct kraw_net *kn)
 {
 	struct kraw_tracer *tracer, *next;
 
-	mutex_lock(&tracers_lock);
+	mutex_lock(&kn->tracers_lock);
 	list_for_each_entry_safe(tracer, next, &kn->tracers, list)
 		unlink(tracer);
-	mutex_unlock(&tracers_lock);
+	mutex_unlock(&kn->tracers_lock);
 }
 
 /* After the namespaces, before the netlink family. */

@@ -293,7 +293,7 @@ def _unload():
 def machine():
     """Each row of the host's."""
     found = {}
-    for name in ("rules_max", "userns_claims"):
+    for name in ("rules_max", "bpf_max", "userns_claims"):
         found["read parameter " + name] = outcome(_read, PARAMETERS + name)
         found["set parameter " + name] = outcome(_write_back,
                                                  PARAMETERS + name)

@@ -137,7 +137,7 @@
  *		KRAW_RULE_A_COMMENT	string; kept and shown, never interpreted
  *	KRAW_A_GENERATION		u32, optional
  *	-ENOSPC: the namespace has as many rules as the module parameter
- *	"rules_max" allows.
+ *	"rules_max" allows, or their programs as many instructions as "bpf_max".
  *
  * KRAW_CMD_RULE_REPLACE		put a rule in the place of another one
  *	as KRAW_CMD_RULE_ADD, with KRAW_RULE_A_PREF or KRAW_RULE_A_HANDLE required:

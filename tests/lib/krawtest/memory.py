@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0
+"""
+Memory of the kernel's: who is charged for it, and how much of it nobody is.
+
+    with Cgroup("one") as group:
+        group.add(pid)
+        group.limit(group.used() + (4 << 20))
+"""
+import os
+import re
+
+from . import clock
+
+ROOT = "/sys/fs/cgroup"
+
+
+class Cgroup:
+    """A memory cgroup below the root; close() when its processes have ended."""
+    def __init__(self, name):
+        with open(ROOT + "/cgroup.subtree_control", "w") as file:
+            file.write("+memory\n")
+        self.path = "%s/%s" % (ROOT, name)
+        os.mkdir(self.path)
+
+    def _read(self, name):
+        with open("%s/%s" % (self.path, name)) as file:
+            return file.read()
+
+    def _write(self, name, value):
+        with open("%s/%s" % (self.path, name), "w") as file:
+            file.write("%s\n" % value)
+
+    def add(self, pid):
+        """What this process allocates from now on is charged here."""
+        self._write("cgroup.procs", pid)
+
+    def used(self):
+        """Bytes, but for some 100 kB that CPUs hold ready."""
+        return int(self._read("memory.current"))
+
+    def limit(self, size):
+        """No more than that; None: no limit."""
+        self._write("memory.max", "max" if size is None else size)
+
+    def stat(self, name):
+        """One of memory.stat, in bytes."""
+        return int(re.search(r"^%s (\d+)$" % name, self._read("memory.stat"),
+                             re.M).group(1))
+
+    def killed(self):
+        """How many processes its limit has cost."""
+        return int(re.search(r"^oom_kill (\d+)$", self._read("memory.events"),
+                             re.M).group(1))
+
+    def close(self):
+        """Remove it; a process that has just ended may still be in it."""
+        def gone():
+            try:
+                os.rmdir(self.path)
+            except OSError:
+                return False
+            return True
+        if not clock.wait_until(gone):
+            raise TimeoutError("processes are left in " + self.path)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def there_is():
+    """Whether this kernel charges anybody."""
+    try:
+        with open(ROOT + "/cgroup.controllers") as file:
+            return "memory" in file.read().split()
+    except FileNotFoundError:
+        return False
+
+
+def slabs(pattern):
+    """Objects in use by name of their cache."""
+    with open("/proc/slabinfo") as file:
+        found = [line.split() for line in file if re.match(pattern, line)]
+    return {fields[0]: int(fields[1]) for fields in found}
+
+
+def grown(before, after):
+    """What slabs() says more."""
+    return {name: count - before.get(name, 0) for name, count in after.items()}
