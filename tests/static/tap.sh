@@ -44,6 +44,18 @@ silent_once() {
 	fi
 }
 
+# key NAME FILE...: for silent_once, a hash of the name, of what judges, of the
+# script that asks and of these files, of directories all that is ours
+key() {
+	{
+		echo "$1"
+		shift
+		dpkg-query -W gcc clang-format cppcheck libc6-dev libmnl-dev libpcap0.8-dev 2>&1
+		git ls-files --cached --others --exclude-standard -- \
+			"tests/static/${0##*/}" "$@" | xargs -rd '\n' sha256sum
+	} | sha256sum | cut -c1-16
+}
+
 skip() {
 	tap_count=$((tap_count + 1))
 	echo "ok $tap_count - $1 # SKIP $2"
