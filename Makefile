@@ -23,6 +23,7 @@ help:
 	@echo 'make raw7 [REPEAT=5]       raw(7) executed: renews Documentation/raw7.md'
 	@echo 'make fuzz [N=10000000]     so many hostile messages, on from where the last run ended'
 	@echo 'make soak                  messages, packets (a million), rounds of a storm (1000): over night'
+	@echo 'make coverage [T=SUBJECT]  which lines of kmod/ all subjects together execute'
 	@echo 'make vm RUN=FILE           run FILE as root in a VM, exit with its status'
 	@echo 'make vm-shell              a root shell in a VM'
 	@echo 'make packages              install the Debian packages that all this needs'
@@ -76,6 +77,10 @@ bench: build
 raw7: build
 	@tests/raw7/run '$(KERNEL)' '$(CACHE)' '$(or $(REPEAT),1)'
 
+coverage: packages
+	@scripts/install-packages scripts/packages-coverage
+	@tests/coverage/run '$(CACHE)' $(T)
+
 fuzz: build
 	@tests/fuzz/run '$(KERNEL)' '$(CACHE)' messages '$(or $(N),10000000)' $(SEED)
 
@@ -92,4 +97,4 @@ clean:
 distclean: clean
 	rm -rf '$(CACHE)'
 
-.PHONY: all help format packages build vm vm-shell demo check matrix bench raw7 fuzz soak clean distclean
+.PHONY: all help format packages build vm vm-shell demo check matrix bench raw7 coverage fuzz soak clean distclean
