@@ -31,6 +31,7 @@ SPLAT = re.compile(r'''
 # asks for.
 EXPECTED = re.compile(r'FAULT_INJECTION: forcing a failure'
                       r'|page allocation failure'
+                      r'|kmem_cache_create\w*\(\w+\) failed with error -(12|22)'
                       r'|vmalloc error|vmap allocation for size')
 TRACE = re.compile(r'Call [Tt]race:')
 CONTEXT = 100

@@ -43,6 +43,32 @@ def why_not():
     return None
 
 
+def can_choose():
+    """Whether allocations can be told apart by where they come from."""
+    return os.path.exists(DEBUG + "/failslab/require-start")
+
+
+class FromModules:
+    """While it lasts only allocations on behalf of a module count."""
+    KINDS = ("failslab", "fail_page_alloc")
+    MODULES = (0xffffffffa0000000, 0xffffffffff000000)	# x86-64
+    ANYTHING = (0, 2 ** 64 - 1)
+
+    def __enter__(self):
+        self._set(*self.MODULES)
+        return self
+
+    def __exit__(self, *_):
+        self._set(*self.ANYTHING)
+
+    def _set(self, start, end):
+        for kind in self.KINDS:
+            for name, value in (("start", start), ("end", end)):
+                with open("%s/%s/require-%s" % (DEBUG, kind, name),
+                          "w") as file:
+                    file.write("%#x" % value)
+
+
 class Injector:
     """Of the thread that makes it."""
     def __init__(self):
