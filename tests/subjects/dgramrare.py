@@ -153,6 +153,22 @@ def addresses_that_stand_for_others():
 
 
 @tap.case
+def a_way_that_the_program_chooses():
+    """A routing header of type 2 (RFC 6275) names the end, another one the way."""
+    with pair(6) as (left, _), \
+            contextlib.closing(sock.Tap("l0", 6, 43, lab.left)) as wire:
+        route = struct.pack("=BBBB4x", 0, 2, 2, 1) + \
+            socket.inet_pton(socket.AF_INET6, left.to)
+        failed = error(left.sock.sendmsg, [b"x"], [(SOL_IPV6, 57, route)], 0,
+                       ("2001:db8::9", 0))
+        if failed == "EINVAL":
+            raise tap.Skip("this kernel knows no such header")
+        tap.is_(failed, None, "IPV6_RTHDR")
+        tap.is_([packet.Seen(one).dst for one in wire.drain()], [left.to],
+                "goes there first")
+
+
+@tap.case
 def a_peer_with_a_flow_label():
     with pair(6) as (left, _):
         request = socket.inet_pton(socket.AF_INET6, left.to) + \
@@ -182,6 +198,14 @@ def a_broadcast_by_one_port_of_a_vrf():
             contextlib.closing(sock.Tap("dum9", 4, 253, lab.left)) as wire:
         one.send(b"to all", "255.255.255.255")
         tap.is_(len(wire.drain()), 1, "IP_UNICAST_IF: by that one")
+    with managed(253, lab.left, "claim plain"), \
+            Dgram(4, lab.left, bind="10.9.9.1", options=[
+                (SOL_SOCKET, socket.SO_BINDTODEVICE, b"vrf9"),
+                (SOL_IP, IP_PKTINFO, 1)]) as one:
+        one.send(b"to myself", "10.9.9.1")
+        info = one.control()[1][SOL_IP, IP_PKTINFO]
+        tap.is_(struct.unpack_from("=i", info)[0],
+                index_of(lab.left, "vrf9"), "IP_PKTINFO, to itself")
     lab.left.ip("link del dum8", "link del dum9", "link del vrf9")
 
 
