@@ -198,14 +198,15 @@ def a_broadcast_by_one_port_of_a_vrf():
             contextlib.closing(sock.Tap("dum9", 4, 253, lab.left)) as wire:
         one.send(b"to all", "255.255.255.255")
         tap.is_(len(wire.drain()), 1, "IP_UNICAST_IF: by that one")
-    with managed(253, lab.left, "claim plain"), \
-            Dgram(4, lab.left, bind="10.9.9.1", options=[
-                (SOL_SOCKET, socket.SO_BINDTODEVICE, b"vrf9"),
-                (SOL_IP, IP_PKTINFO, 1)]) as one:
-        one.send(b"to myself", "10.9.9.1")
-        info = one.control()[1][SOL_IP, IP_PKTINFO]
-        tap.is_(struct.unpack_from("=i", info)[0],
-                index_of(lab.left, "vrf9"), "IP_PKTINFO, to itself")
+    told = []
+    with managed(253, lab.left, "claim plain"):
+        for number, port in ((253, 0), (socket.IPPROTO_UDP, 7000)):
+            with Dgram(4, lab.left, proto=number, bind="10.9.9.1", port=port,
+                       options=[(SOL_SOCKET, socket.SO_BINDTODEVICE, b"vrf9"),
+                                (SOL_IP, IP_PKTINFO, 1)]) as one:
+                one.send(b"to myself", "10.9.9.1", port)
+                told.append(one.control()[1][SOL_IP, IP_PKTINFO])
+    tap.is_(told[0], told[1], "IP_PKTINFO of what it sends to itself: as UDP's")
     lab.left.ip("link del dum8", "link del dum9", "link del vrf9")
 
 
