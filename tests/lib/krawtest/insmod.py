@@ -20,9 +20,9 @@ def _module(cache=[]):
     return cache[0]
 
 
-def load(params=""):
+def load(params="", path=None):
     """insmod; OSError if the kernel refuses."""
-    fd = os.open(_module(), os.O_RDONLY | os.O_CLOEXEC)
+    fd = os.open(path or _module(), os.O_RDONLY | os.O_CLOEXEC)
     try:
         syscalls.call("finit_module", fd, params.encode(), 0)
     finally:

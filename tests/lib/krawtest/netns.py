@@ -30,6 +30,9 @@ import subprocess
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
+_MS_BIND, _MS_REC, _MS_SHARED = 0x1000, 0x4000, 0x100000
+_MNT_DETACH = 2
+_NAMED = "/run/netns/"		# where `ip netns` has them
 
 # Prefix and address in it; rules match the first, left sends from the second.
 SOURCES = {
@@ -55,10 +58,50 @@ SYSCTLS = [
 ]
 
 
-def _setns(fd):
-    if _libc.setns(fd, _CLONE_NEWNET):
+def _call(name, *args):
+    if getattr(_libc, name)(*args):
         error = ctypes.get_errno()
-        raise OSError(error, "setns: " + os.strerror(error))
+        raise OSError(error, "%s: %s" % (name, os.strerror(error)))
+
+
+def _setns(fd):
+    _call("setns", fd, _CLONE_NEWNET)
+
+
+def _mount(source, target, flags):
+    _call("mount", source.encode(), target.encode(), b"none",
+          ctypes.c_ulong(flags), None)
+
+
+def _share():
+    """As `ip netns add`: what goes here goes in other mount namespaces, too."""
+    os.makedirs(_NAMED, exist_ok=True)
+    try:
+        _mount("", _NAMED, _MS_SHARED | _MS_REC)
+    except OSError:		# not a mount yet
+        _mount(_NAMED, _NAMED, _MS_BIND | _MS_REC)
+        _mount("", _NAMED, _MS_SHARED | _MS_REC)
+
+
+def add(*names):
+    """`ip netns add`, without a process for it."""
+    _share()
+    outer = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    try:
+        for name in names:
+            os.close(os.open(_NAMED + name,
+                             os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0))
+            _call("unshare", _CLONE_NEWNET)
+            _mount("/proc/thread-self/ns/net", _NAMED + name, _MS_BIND)
+    finally:
+        _setns(outer)
+        os.close(outer)
+
+
+def delete(name):
+    """`ip netns del`, without a process for it."""
+    _call("umount2", (_NAMED + name).encode(), _MNT_DETACH)
+    os.unlink(_NAMED + name)
 
 
 def pin(cpu=None):
@@ -92,8 +135,8 @@ class Namespace:
         self._outer = []
         self._closers = []
         if not exists:
-            ip("netns add " + name)
-        self._fd = os.open("/run/netns/" + name, os.O_RDONLY)
+            add(name)
+        self._fd = os.open(_NAMED + name, os.O_RDONLY)
 
     def __enter__(self):
         self._outer.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY))
@@ -139,7 +182,7 @@ class Namespace:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-            ip("netns del " + self.name)
+            delete(self.name)
 
 
 class Link:
@@ -154,7 +197,7 @@ class Link:
 
 def namespaces(*names):
     """Several namespaces at once, in their default state."""
-    ip(*("netns add " + name for name in names))
+    add(*names)
     spaces = [Namespace(name, exists=True) for name in names]
     for space in spaces:
         with space:

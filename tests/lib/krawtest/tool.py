@@ -4,10 +4,11 @@ The kraw command and the kernel module: run, expect, load, unload.
 """
 import json
 import os
+import re
 import subprocess
 from collections import namedtuple
 
-from . import clock
+from . import clock, insmod
 from .session import Session
 
 KRAW = os.environ.get("KRAW", "kraw")
@@ -130,18 +131,20 @@ class Module:
 
     def load(self):
         """insmod, with what the module needs."""
-        needs = command("modinfo", "-F", "depends", self._path).out.strip()
+        with open(self._path, "rb") as file:
+            needs = re.search(rb"\0depends=([^\0]*)", file.read())[1].decode()
         for name in needs.split(",") if needs else []:
             command("modprobe", name)
-        done = command("insmod", self._path, *self._params)
-        if done.status:
-            raise Refused("insmod: " + done.err.strip())
+        try:
+            insmod.load(" ".join(self._params), self._path)
+        except OSError as error:
+            raise Refused("insmod: " + error.strerror) from error
 
     def unload(self):
         """rmmod; True if that worked."""
         hang_up()	# they remember the number of a netlink family
         def gone():
-            return not loaded() or not command("rmmod", "kraw").status
+            return not loaded() or insmod.unload_once()
         return bool(clock.wait_until(gone))
 
     def close(self):
