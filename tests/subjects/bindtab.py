@@ -11,7 +11,7 @@ import socket
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from krawtest import tap, tool
+from krawtest import clock, tap, tool
 from krawtest.dgram import Dgram, error
 from krawtest.manage import managed
 from krawtest.netns import Lab, Namespace
@@ -107,9 +107,17 @@ def what_the_kernel_does(name, kind, number):
     tap.is_((len(rows), len(set(map(where, rows)))), (225, 225), "all cells")
     tap.is_({(row["proto"], row["name"], row["first_error"]) for row in rows},
             {(number, name, None)}, "of " + name)
+    # a slow kernel: every fourth, of each row and each column of each table
+    some = rows[::1 if clock.SLOW == 1 else 4]
+    for part in ("option", "address"):
+        tap.is_({(row["first_family"], row["second_family"], row[which + part])
+                 for row in some for which in ("first_", "second_")},
+                {(row["first_family"], row["second_family"], row[which + part])
+                 for row in rows for which in ("first_", "second_")},
+                "compared: every " + part)
     with lab.right:
-        tap.is_([where(row) + ": " + str(row["error"]) for row in rows],
-                [where(row) + ": " + str(by_python(kind, row)) for row in rows],
+        tap.is_([where(row) + ": " + str(row["error"]) for row in some],
+                [where(row) + ": " + str(by_python(kind, row)) for row in some],
                 "Python's sockets find the same")
     for row in rows:
         known = "reuseport" not in (row["first_option"], row["second_option"])
