@@ -407,19 +407,27 @@ static void join(int family, const struct reader *reader)
 		bail("MCAST_BLOCK_SOURCE");
 }
 
+/* The kernel counts types in words, the lowest bit first. */
+static uint32_t word(const uint8_t *bits)
+{
+	return bits[0] | bits[1] << 8 | bits[2] << 16 | (uint32_t)bits[3] << 24;
+}
+
 static void icmp_filter(int family, const struct reader *reader)
 {
 	struct icmp6_filter filter6;
 	struct icmp_filter filter;
+	size_t i;
 
 	if (family == V4) {
-		memcpy(&filter, reader->icmp_filter, sizeof(filter));
+		filter.data = word(reader->icmp_filter);
 		if (setsockopt(reader->fd, SOL_RAW_, ICMP_FILTER, &filter,
 			       sizeof(filter)))
 			bail("ICMP_FILTER");
 		return;
 	}
-	memcpy(&filter6, reader->icmp_filter, sizeof(filter6));
+	for (i = 0; i < COUNT(filter6.icmp6_filt); i++)
+		filter6.icmp6_filt[i] = word(reader->icmp_filter + 4 * i);
 	if (setsockopt(reader->fd, IPPROTO_ICMPV6, ICMP6_FILTER, &filter6,
 		       sizeof(filter6)))
 		bail("ICMP6_FILTER");
