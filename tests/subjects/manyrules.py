@@ -127,7 +127,7 @@ def sent(sources):
 def slabs():
     """Bytes in the slabs of rules, of whatever name the cache is now."""
     where = "/sys/kernel/slab/kraw_rule/"
-    if not os.path.exists(where):
+    if not os.path.exists(where + "slabs"):
         return 0		# this kernel does not tell
     with open(where + "slabs") as file, open(where + "order") as order:
         return int(file.read().split()[0]) * 4096 << int(order.read())
