@@ -8,7 +8,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from krawtest import tap, tool
+from krawtest import clock, tap, tool
 from krawtest.client import Client, K, genl, packet, proto, rule, u8, u32
 from krawtest.netns import Lab
 
@@ -120,9 +120,14 @@ def tracers():
 @tap.case
 def explained_packets_that_are_odd():
     client.apply(proto(PROTO))
-    told = client.explain(PROTO, "fe80::77", lab.r0.addr[6], dev="r0")
-    tap.is_(told[-1]["step"]["icmp_result"], K.ICMP_RESULT_SENT,
-            "a link-local source can be told")
+
+    def told():
+        steps = client.explain(PROTO, "fe80::77", lab.r0.addr[6], dev="r0")
+        return steps[-1]["step"]["icmp_result"]
+
+    # the device gets its own such address, and its route, in its own time
+    clock.wait_until(lambda: told() == K.ICMP_RESULT_SENT)
+    tap.is_(told(), K.ICMP_RESULT_SENT, "a link-local source can be told")
     for what, src, dst, dev in (
             ("what this host has no route to, by lo", "127.0.0.1", "192.0.2.9",
              "lo"),

@@ -155,7 +155,8 @@ def few_and_many_readers(family):
                 readers = opened(stack, number, family)
                 got = shares(owners(deal(probe, readers, by_source(
                     family, range(flows))), "%d readers" % number), number)
-            tap.ok(all(within(share, 1 / number, flows, 5) for share in got),
+            # few draws each: far off on one side is less rare
+            tap.ok(all(within(share, 1 / number, flows, 7) for share in got),
                    "%d readers: even" % number, got)
 
 

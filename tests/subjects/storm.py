@@ -427,9 +427,11 @@ def everything_at_once():
         try:
             for _ in range(min(CENSUS, ROUNDS - storm.round)):
                 storm.turn()
+                if storm.round % 5 == 0:
+                    busy = max(busy, sum(objects.made_by("kraw").values()) -
+                               sum(first.values()))
         finally:
             storm.stop()
-        busy = max(busy, sum((objects.made_by("kraw") - first).values()))
         take_everything_away()
         # memory goes after a grace period
         clock.wait_until(lambda: settled(here) and
