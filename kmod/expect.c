@@ -118,7 +118,9 @@ static void watch_socket(void *data, const struct kraw_rawsock *socket)
 {
 	struct kraw_record *record = data;
 	struct kraw_record_sockets *to = &record->sockets;
-	bool open = socket->result != KRAW_SOCKET_RESULT_MEMBER &&
+	/* The kernel does not tell that it passes over one: so it is settled. */
+	bool open = !socket->passed &&
+		    socket->result != KRAW_SOCKET_RESULT_MEMBER &&
 		    socket->result != KRAW_SOCKET_RESULT_ICMP_FILTER;
 	u32 i;
 
