@@ -281,15 +281,31 @@ static int read_answer(const struct nlmsghdr *nlh, void *data)
 	return 0;
 }
 
+/* Kernels of 7.x no longer have it. */
+static bool has_udplite(void)
+{
+	FILE *file = fopen("/proc/net/protocols", "re");
+	char line[256];
+	bool has = false;
+
+	if (!file)
+		return true;
+	while (!has && fgets(line, sizeof(line), file))
+		has = !strncmp(line, "UDP-Lite ", strlen("UDP-Lite "));
+	fclose(file);
+	return has;
+}
+
 /* Numbers that Linux itself has datagram sockets of, L2TP's by a module. */
 static bool is_linux(const struct open *open)
 {
 	switch (open->proto) {
 	case IPPROTO_IP:
 	case IPPROTO_UDP:
-	case IPPROTO_UDPLITE:
 	case PROTO_L2TP:
 		return true;
+	case IPPROTO_UDPLITE:
+		return has_udplite();
 	case IPPROTO_ICMP:
 		return open->family == KRAW_FAMILY_IPV4;
 	case IPPROTO_ICMPV6:

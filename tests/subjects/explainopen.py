@@ -236,7 +236,9 @@ def in_words():
                 {"proto": 253, "family": "ipv4", "uid": 7, "opens": True,
                  "error": None, "result": "listed", "entry": [{"uid": [5, 9]}],
                  "elsewhere": False}, "JSON")
-    for proto, families in ((17, (4, 6)), (1, (4,)), (58, (6,)), (136, (4, 6))):
+    # UDP-Lite has left kernels of 7.x
+    lite = (4, 6) if ask.real(4, proto=136) in (None, "EACCES") else ()
+    for proto, families in ((17, (4, 6)), (1, (4,)), (58, (6,)), (136, lite)):
         said = {one["family"]: one["result"] for one in
                 tool.ask("explain open %d" % proto, lab.right)}
         tap.is_([family for family in (4, 6)
