@@ -437,8 +437,8 @@ def everything_at_once():
             for _ in range(min(CENSUS, ROUNDS - storm.round)):
                 storm.turn()
                 if storm.round % 5 == 0:
-                    busy = max(busy, sum(objects.made_by("kraw").values()) -
-                               sum(first.values()))
+                    busy = max(busy, sum(census().values()) -
+                               sum(here.values()))
         finally:
             storm.stop()
         take_everything_away()
@@ -455,7 +455,7 @@ def everything_at_once():
     tap.is_(storm.ended, 0, "nobody ended but by being killed")
     tap.is_(left, {}, "nothing is left of what was made")
     tap.is_(memory, [], "nothing is left of the module's memory")
-    tap.ok(busy > 20, "while it went on there was a lot", busy)
+    tap.ok(busy > 5, "while it went on there was more", busy)
     for index, kind in enumerate(KINDS):
         tap.diag("%-17s %7d made" % (kind, made[index]))
     tap.diag("%d packets sent meanwhile, %d received" %
