@@ -16,7 +16,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from krawtest import clock, packet, sock, tap, tool
-from krawtest.dgram import SOL_IP, SOL_IPV6, Dgram, call, error, user
+from krawtest.dgram import SOL_IP, SOL_IPV6, Dgram, call, error, pair, user
 from krawtest.manage import Count, managed
 from krawtest.netns import SOURCES, Lab
 from krawtest.who import marker
@@ -46,19 +46,6 @@ HEADER = {4: 20, 6: 40}
 MOST = {4: 65535 - 20, 6: 65535}
 
 
-@contextlib.contextmanager
-def pair(family, *options, bind=None):
-    """Bound sockets (left, right); the options are the right one's."""
-    with managed(253, lab.left, "claim plain"), \
-            managed(253, lab.right, "claim plain"), \
-            Dgram(family, lab.left, bind=lab.l0.addr[family]) as left, \
-            Dgram(family, lab.right, options=options,
-                  bind=bind or lab.r0.addr[family]) as right:
-        left.to = lab.r0.addr[family]
-        right.to = lab.l0.addr[family]
-        yield left, right
-
-
 def number(one, request):
     """An ioctl that answers with an int."""
     value = array.array("i", [0])
@@ -68,7 +55,7 @@ def number(one, request):
 
 @tap.each(4, 6)
 def flags(family):
-    with pair(family) as (left, right):
+    with pair(lab, family) as (left, right):
         recv = right.sock.recv
         tap.is_(error(recv, 10, socket.MSG_DONTWAIT), "EAGAIN", "nothing there")
         left.send(b"0123456789", left.to)
@@ -107,7 +94,7 @@ def flags(family):
 
 @tap.each(4, 6)
 def waiting(family):
-    with pair(family) as (left, right):
+    with pair(lab, family) as (left, right):
         poll = select.poll()
         poll.register(right, select.POLLIN | select.POLLOUT)
         epoll = select.epoll()
@@ -135,7 +122,7 @@ def waiting(family):
 
 @tap.each(4, 6)
 def sizes(family):
-    with pair(family, (SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)) as (left, right):
+    with pair(lab, family, (SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)) as (left, right):
         left.set(SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
         most = MOST[family]
         with contextlib.closing(sock.Tap("l0", family, 253,
@@ -161,7 +148,7 @@ def path_mtu(family):
     """IP_MTU_DISCOVER, and a router that says that a packet is too big."""
     level, option = LEVEL[family], {4: IP_MTU_DISCOVER, 6: IPV6_MTU_DISCOVER}
     fits = bytes(MTU - HEADER[family])
-    with pair(family) as (left, right):
+    with pair(lab, family) as (left, right):
         left.set(level, option[family], 2)	# IP_PMTUDISC_DO
         left.set(level, {4: IP_RECVERR, 6: IPV6_RECVERR}[family])
         left.send(fits, left.to)
@@ -226,7 +213,7 @@ def too_big(family, left, fits):
 def icmp_errors(family):
     level, recverr = LEVEL[family], {4: IP_RECVERR, 6: IPV6_RECVERR}[family]
     port = {4: (3, 3), 6: (1, 4)}[family]	# as fatal as any
-    with pair(family) as (left, right):
+    with pair(lab, family) as (left, right):
         icmp(family, *port)
         tap.is_(left.sock.getsockopt(SOL_SOCKET, socket.SO_ERROR), 0,
                 "not connected, without IP_RECVERR: not told")
@@ -290,7 +277,7 @@ def control_data(family):
                    (SOL_IPV6, socket.IPV6_RECVHOPLIMIT, 1),
                    (SOL_IPV6, socket.IPV6_RECVTCLASS, 1)]
         ttl, tos = (SOL_IPV6, 52), (SOL_IPV6, 67)
-    with pair(family, *options, bind=ANY[family]) as (left, right):
+    with pair(lab, family, *options, bind=ANY[family]) as (left, right):
         def values():
             _, notes, _ = right.control()
             info = notes[(SOL_IP, IP_PKTINFO) if family == 4 else
@@ -354,7 +341,7 @@ def bad_control(family, left, index):
 
 @tap.each(4, 6)
 def stamps(family):
-    with pair(family, (SOL_SOCKET, SO_TIMESTAMPNS, 1)) as (left, right):
+    with pair(lab, family, (SOL_SOCKET, SO_TIMESTAMPNS, 1)) as (left, right):
         left.send(b"x", left.to)
         _, notes, _ = right.control()
         tap.ok(len(notes.get((SOL_SOCKET, SO_TIMESTAMPNS), b"")) == 16,
@@ -375,7 +362,7 @@ def stamps(family):
 
 @tap.each(4, 6)
 def memory(family):
-    with pair(family, (SOL_SOCKET, SO_RXQ_OVFL, 1),
+    with pair(lab, family, (SOL_SOCKET, SO_RXQ_OVFL, 1),
               (SOL_SOCKET, socket.SO_RCVBUF, 1)) as (left, right):
         with Count(253, family, lab.right) as count:
             for _ in range(12):
@@ -407,7 +394,7 @@ def memory(family):
 
 @tap.each(4, 6)
 def filters(family):
-    with pair(family) as (left, right):
+    with pair(lab, family) as (left, right):
         # the first byte of the payload is 'y'
         sock.attach_filter(right.sock, [(0x30, 0, 0, 0), (0x15, 0, 1, 0x79),
                                         (6, 0, 0, 0xffffffff), (6, 0, 0, 0)])
@@ -425,7 +412,7 @@ def mark_and_priority(family):
     rules = "add table inet t\nadd chain inet t c { type filter hook output " \
         "priority 0; }\nadd rule inet t c meta mark 7 counter\n" \
         "add rule inet t c meta priority 5 counter\n"
-    with pair(family) as (left, _):
+    with pair(lab, family) as (left, _):
         lab.left.run("nft", "-f", "-", input=rules)
         left.send(b"x", left.to)
         left.set(SOL_SOCKET, socket.SO_MARK, 7).send(b"x", left.to)
@@ -443,7 +430,7 @@ def mark_and_priority(family):
 def devices(family):
     mine = lab.r0.addr[family]
     device = (SOL_SOCKET, socket.SO_BINDTODEVICE)
-    with pair(family, (*device, b"r0"), bind=ANY[family]) as (left, right), \
+    with pair(lab, family, (*device, b"r0"), bind=ANY[family]) as (left, right), \
             Dgram(family, lab.right, bind=ANY[family],
                   options=[(*device, b"lo")]) as lo:
         left.send(b"from the link", mine)
@@ -499,7 +486,7 @@ def groups(family):
     everything = (LEVEL[family],
                   {4: IP_MULTICAST_ALL, 6: IPV6_MULTICAST_ALL}[family], 0)
     reuse = (SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    with pair(family, everything, reuse, bind=ANY[family]) as (left, right), \
+    with pair(lab, family, everything, reuse, bind=ANY[family]) as (left, right), \
             Dgram(family, lab.right, bind=GROUP[family],
                   options=[everything, reuse]) as second:
         left.send(b"too early", GROUP[family])
@@ -540,7 +527,7 @@ def groups(family):
 
 @tap.case
 def broadcast():
-    with pair(4, bind="0.0.0.0") as (left, right):
+    with pair(lab, 4, bind="0.0.0.0") as (left, right):
         for address in ("255.255.255.255", "10.9.0.255"):
             tap.is_(error(left.send, b"x", address), "EACCES",
                     "without SO_BROADCAST: " + address)
@@ -598,7 +585,7 @@ def reuseport(family):
     """A group of one user's shares the load by flow; others stay out."""
     group = (SOL_SOCKET, socket.SO_REUSEPORT, 1)
     mine = lab.r0.addr[family]
-    with pair(family, group) as (left, one), contextlib.ExitStack() as stack:
+    with pair(lab, family, group) as (left, one), contextlib.ExitStack() as stack:
         members = [one] + [stack.enter_context(
             Dgram(family, lab.right, bind=mine, options=[group]))
             for _ in range(3)]
@@ -625,7 +612,7 @@ def reuseport(family):
 
 @tap.case
 def flow_labels():
-    with pair(6) as (left, right):
+    with pair(lab, 6) as (left, right):
         request = socket.inet_pton(socket.AF_INET6, left.to) + \
             struct.pack("!I", 0x12345) + struct.pack("=BBHHH4x", 0, 1, 1, 0, 0)
         left.set(SOL_IPV6, IPV6_FLOWINFO_SEND)

@@ -16,7 +16,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from krawtest import packet, sock, tap, tool
 from krawtest.client import Client, K, proto, u32
-from krawtest.dgram import SOL_IP, SOL_IPV6, Dgram, call, error
+from krawtest.dgram import SOL_IP, SOL_IPV6, Dgram, call, error, pair
 from krawtest.manage import managed
 from krawtest.netns import SOURCES, Lab
 from krawtest.tracer import Tracer
@@ -39,19 +39,6 @@ HEADER = {4: 20, 6: 40}
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-@contextlib.contextmanager
-def pair(family, *options, bind=None):
-    """Bound sockets (left, right); the options are the right one's."""
-    with managed(253, lab.left, "claim plain"), \
-            managed(253, lab.right, "claim plain"), \
-            Dgram(family, lab.left, bind=lab.l0.addr[family]) as left, \
-            Dgram(family, lab.right, options=options,
-                  bind=bind or lab.r0.addr[family]) as right:
-        left.to = lab.r0.addr[family]
-        right.to = lab.l0.addr[family]
-        yield left, right
-
-
 def index_of(namespace, device):
     """Of a device."""
     with namespace:
@@ -62,7 +49,7 @@ def index_of(namespace, device):
 
 @tap.case
 def a_type_of_service_in_one_byte():
-    with pair(4, (SOL_IP, IP_RECVTOS, 1)) as (left, right):
+    with pair(lab, 4, (SOL_IP, IP_RECVTOS, 1)) as (left, right):
         left.sock.sendmsg([b"x"], [(SOL_IP, IP_TOS, b"\x28")], 0, (left.to, 0))
         tap.is_(right.control()[1].get((SOL_IP, IP_TOS)), b"\x28",
                 "it is the packet's")
@@ -70,7 +57,7 @@ def a_type_of_service_in_one_byte():
 
 @tap.case
 def a_broadcast_and_the_address_to_answer_from():
-    with pair(4, (SOL_IP, IP_PKTINFO, 1), bind="0.0.0.0") as (left, right):
+    with pair(lab, 4, (SOL_IP, IP_PKTINFO, 1), bind="0.0.0.0") as (left, right):
         left.set(SOL_SOCKET, socket.SO_BROADCAST)
         left.send(b"to all", "10.9.0.255")
         info = right.control()[1][SOL_IP, IP_PKTINFO]
@@ -87,7 +74,7 @@ def an_ipv6_socket_says_where_an_ipv4_packet_comes_from():
     def info(address, size=20):
         return [(SOL_IPV6, IPV6_PKTINFO, (socket.inet_pton(
             socket.AF_INET6, address) + struct.pack("=i", index))[:size])]
-    with pair(4) as (_, right), \
+    with pair(lab, 4) as (_, right), \
             Dgram(6, lab.left, bind="::ffff:" + source) as mapped:
         to = ("::ffff:" + lab.r0.addr[4], 0)
         for origin in (source, SOURCES[4][1][1]):
@@ -101,7 +88,7 @@ def an_ipv6_socket_says_where_an_ipv4_packet_comes_from():
 
 @tap.case
 def an_ipv6_socket_hears_where_an_ipv4_packet_came_to():
-    with pair(4) as (left, right), \
+    with pair(lab, 4) as (left, right), \
             Dgram(6, lab.right, bind="::", options=[REUSE, (
                 SOL_IPV6, socket.IPV6_RECVPKTINFO, 1)]) as mapped:
         right.close()
@@ -119,7 +106,7 @@ def sendto(one, data, length, name):
 
 @tap.case
 def addresses_that_stand_for_others():
-    with pair(6) as (left, right):
+    with pair(lab, 6) as (left, right):
         right.sock.connect((right.to, 0))
         unspec = struct.pack("=H26x", socket.AF_UNSPEC)
         tap.is_(sendto(right, b"abc", 3, unspec), None, "AF_UNSPEC")
@@ -155,7 +142,7 @@ def addresses_that_stand_for_others():
 @tap.case
 def a_way_that_the_program_chooses():
     """A routing header of type 2 (RFC 6275) names the end, another one the way."""
-    with pair(6) as (left, _), \
+    with pair(lab, 6) as (left, _), \
             contextlib.closing(sock.Tap("l0", 6, 43, lab.left)) as wire:
         route = struct.pack("=BBBB4x", 0, 2, 2, 1) + \
             socket.inet_pton(socket.AF_INET6, left.to)
@@ -170,7 +157,7 @@ def a_way_that_the_program_chooses():
 
 @tap.case
 def a_peer_with_a_flow_label():
-    with pair(6) as (left, _):
+    with pair(lab, 6) as (left, _):
         request = socket.inet_pton(socket.AF_INET6, left.to) + \
             struct.pack("!I", 0x12345) + struct.pack("=BBHHH4x", 0, 1, 1, 0, 0)
         left.set(SOL_IPV6, IPV6_FLOWINFO_SEND)
@@ -215,7 +202,7 @@ def a_broadcast_by_one_port_of_a_vrf():
 @tap.each(4, 6)
 def probing_a_path(family):
     """IP_PMTUDISC_PROBE: the device counts, not what a route has learnt."""
-    with pair(family) as (left, right):
+    with pair(lab, family) as (left, right):
         left.set(LEVEL[family], {4: IP_MTU_DISCOVER, 6: 23}[family], 3)
         left.send(bytes(MTU - HEADER[family]), left.to)
         tap.is_(len(right.wait()[0]), MTU - HEADER[family], "what fits")
@@ -226,7 +213,7 @@ def probing_a_path(family):
 @tap.each(4, 6)
 def a_route_that_changes(family):
     foreign = {4: "192.0.2.77", 6: "2001:db8::77"}[family]
-    with pair(family) as (left, right):
+    with pair(lab, family) as (left, right):
         left.sock.connect((left.to, 0))
         for n in range(2):
             left.send(b"%d" % n)
@@ -239,7 +226,7 @@ def a_route_that_changes(family):
 
 @tap.each(4, 6)
 def a_device_that_takes_nothing(family):
-    with pair(family) as (left, right):
+    with pair(lab, family) as (left, right):
         lab.left.run("tc", "qdisc", "replace", "dev", "l0", "root", "pfifo",
                      "limit", "0")
         try:
@@ -275,7 +262,7 @@ def pending(one):
 
 @tap.each(4, 6)
 def messages_that_are_no_plain_errors(family):
-    with pair(family) as (left, right):
+    with pair(lab, family) as (left, right):
         left.sock.connect((left.to, 0))
         about = packet.ip(lab.l0.addr[family], left.to, 253, bytes(8))
         if family == 4:
@@ -305,7 +292,7 @@ def a_group_that_a_program_chooses_of(family):
     fd = sock.ebpf()
     if fd < 0:
         raise tap.Skip("no eBPF here")
-    with pair(family, REUSEPORT) as (left, one), \
+    with pair(lab, family, REUSEPORT) as (left, one), \
             Dgram(family, lab.right, bind=left.to, options=[REUSEPORT]) as two, \
             Dgram(family, lab.right, bind=ANY[family], options=[REUSE]) as rest, \
             Client(lab.right) as client:
@@ -332,7 +319,7 @@ def a_group_that_a_program_chooses_of(family):
 def a_member_of_two_groups(family):
     groups = {4: ("239.1.2.3", "239.1.2.4"), 6: ("ff05::3", "ff05::4")}[family]
     index = index_of(lab.right, "r0")
-    with pair(family, bind=ANY[family]) as (left, right):
+    with pair(lab, family, bind=ANY[family]) as (left, right):
         if family == 4:
             left.set(SOL_IP, socket.IP_MULTICAST_IF, socket.inet_aton(
                 lab.l0.addr[4]))
@@ -364,7 +351,7 @@ def a_peer_that_another_one_has(family):
 
 @tap.each(4, 6)
 def a_socket_that_leaves_its_group(family):
-    with pair(family) as (left, right), \
+    with pair(lab, family) as (left, right), \
             Dgram(family, lab.right, options=[REUSEPORT]) as one:
         right.close()
         one.sock.connect((left.sock.getsockname()[0], 0))
@@ -457,7 +444,7 @@ def a_control_group(family):
     os.makedirs(CGROUP, exist_ok=True)
     with open(CGROUP + "/cgroup.procs", "w") as procs:
         procs.write("0")
-    with pair(family) as (left, _), Dgram(6, lab.left) as six:
+    with pair(lab, family) as (left, _), Dgram(6, lab.left) as six:
         to = (left.to, 0)
         with asked_first(CONNECT[family], 0):
             tap.is_(error(left.sock.connect, to), "EPERM", "connect: no")

@@ -11,6 +11,7 @@ import select
 import socket
 
 from . import clock
+from .manage import managed
 from .sock import FAMILY
 
 SOL_IP, SOL_IPV6 = 0, 41
@@ -112,6 +113,22 @@ class Dgram:
 
     def __exit__(self, *_):
         self.close()
+
+
+@contextlib.contextmanager
+def pair(lab, family, *options, bind=None):
+    """
+    Bound sockets of a claim of 253, (left, right), which know each other's
+    address as .to; the options are the right one's.
+    """
+    with managed(253, lab.left, "claim plain"), \
+            managed(253, lab.right, "claim plain"), \
+            Dgram(family, lab.left, bind=lab.l0.addr[family]) as left, \
+            Dgram(family, lab.right, options=options,
+                  bind=bind or lab.r0.addr[family]) as right:
+        left.to = lab.r0.addr[family]
+        right.to = lab.l0.addr[family]
+        yield left, right
 
 
 def _name(number):
