@@ -222,8 +222,10 @@ def closed_under_packets():
         tap.is_(os.waitpid(pid, os.WNOHANG), (0, 0), "the sender goes on")
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-        tap.diag("%d packets read" % got)
-        tap.ok(True, "%d sockets closed under packets" % turn)
+        rows = tool.stats(254, lab.right)
+        tap.ok(all(rows[family]["dgram"] for family in MINE),
+               "%d sockets closed under packets: %d and %d came, %d were read" %
+               (turn, rows[4]["dgram"], rows[6]["dgram"], got))
 
 
 @tap.case
