@@ -100,8 +100,11 @@ class Machine:
         self.qmp, qmp = socket.socketpair()
         theirs = [control, out, qmp]
         platform = kernel.platform
+        # norandmaps: QEMU translates code again wherever it finds it at another
+        # address; with each process at addresses of its own that was a third of what
+        # a subject costs.
         append = (f'console={platform.console} panic=-1 loglevel=5 cryptomgr.notests '
-                  f'oops=panic {platform.parameters} '
+                  f'oops=panic norandmaps {platform.parameters} '
                   f'rcupdate.rcu_cpu_stall_timeout=200 slow={kernel.slow} {parameters}').rstrip()
         if kernel.root:
             append += f' lower={kernel.root}'
