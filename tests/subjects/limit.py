@@ -27,7 +27,7 @@ module = tap.cleanup(tool.Module())
 marker = tap.cleanup(Marker(lab.l0, lab.r0))
 listing = Session(tool.KRAW, "right", True, ["-s", "-d"])
 lab.right.at_close(listing.close)
-SECONDS = 3.0		# a measurement
+SECONDS = 1.5		# a measurement
 MAX = 2 ** 32 - 1
 
 
@@ -147,20 +147,24 @@ def the_rate_holds(family, cpus):
         number, seconds = flood(family, CPUS[:cpus], 0.5)
         # a part of what one of them sends alone: each could use it up
         rate = max(20, int(number / seconds / cpus / 3))
-        for _ in range(4):
+        reached = []
+        for _ in range(6):
             burst = max(5, rate // 2)
             number, passed, limited, rest, seconds = \
                 measured(family, CPUS[:cpus], rate, burst)
-            if number > 1.5 * (rate * seconds + burst):
+            real = (passed - burst) / seconds
+            tap.diag("%.0f/s offered, %d/s allowed, %.3f s: %d passed, %.4f" %
+                     (number / seconds, rate, seconds, passed, real / rate))
+            reached.append(real / rate)
+            # A sender that stood still for longer than a burst lasts has lost
+            # what it did not ask for: then it is measured again.
+            enough = number > 1.5 * (rate * seconds + burst)
+            if enough and real / rate >= 0.95:
                 break
             rate = max(20, rate // 2)	# a busy machine, now
-        real = (passed - burst) / seconds
-        tap.diag("%.0f/s offered, %d/s allowed, %.3f s: %d passed, %.4f" %
-                 (number / seconds, rate, seconds, passed, real / rate))
-        tap.ok(number > 1.5 * (rate * seconds + burst),
-               "enough packets to see a limit", number)
-        tap.ok(0.95 <= real / rate <= 1.05, "the rate, within 5 %",
-               "%.1f/s instead of %d/s" % (real, rate))
+        tap.ok(enough, "enough packets to see a limit", number)
+        tap.ok(reached[-1] >= 0.95 and max(reached) <= 1.05,
+               "the rate, within 5 %, and never more", reached)
         tap.is_((passed + limited, limited), (number, rest),
                 "every packet passed, or went to the next rule")
 
