@@ -309,8 +309,9 @@ static void put_inside(struct out *out, const struct attr *nest, int depth)
 			*attr = &nest->inside[(i + first) % nest->count];
 		uint32_t times = is_there(out, attr, depth);
 
-		if (times && attr->multi)
-			times += rng_below(out->rng, 4);
+		if (times && attr->multi) /* seldom more than anybody needs */
+			times += rng_below(out->rng,
+					   rng_one_in(out->rng, 16) ? 64 : 4);
 		if (is_wrong(out))
 			times++;
 		while (times--)
