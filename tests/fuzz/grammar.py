@@ -18,11 +18,18 @@ KINDS = {"unused": 0, "pad": 0, "flag": 1, "u8": 2, "u16": 3, "u32": 4,
          "u64": 5, "binary": 6, "string": 7, "nest": 8}
 SIZE = {"u8": 1, "u16": 2, "u32": 4, "u64": 8}
 REQUIRED = {"number", "proto", "verdict", "kind", "rule", "packet"}
+REQUIRED_IN = {"packet": {"src", "dst"}}	# by the nest's attributes
 NUMBERS = (200, 201, 202, 253, 254)
-ADDRESSES = [socket.inet_aton(text) for text in
-             ("127.0.0.1", "10.9.0.1", "10.9.0.0", "224.0.0.9", "0.0.0.0")] + \
-            [socket.inet_pton(socket.AF_INET6, text) for text in
-             ("::1", "fd09::1", "fd09::", "ff02::9", "::")]
+# from elsewhere to this host, so that a packet to explain comes to its end, too
+SOURCES = ("10.9.0.1", "fd09::1", "127.0.0.1", "::1", "10.9.0.0", "fd09::",
+           "0.0.0.0", "::")
+DESTINATIONS = ("10.9.0.2", "fd09::2", "127.0.0.1", "::1", "224.0.0.9", "ff02::9",
+                "10.9.0.0", "::")
+
+
+def packed(addresses):
+    return [socket.inet_pton(socket.AF_INET6 if ":" in address else
+                             socket.AF_INET, address) for address in addresses]
 
 
 def program(*steps):
@@ -34,7 +41,7 @@ def program(*steps):
 GOOD = {
     "number": [bytes([n]) for n in NUMBERS],
     "proto": [bytes([n]) for n in NUMBERS],
-    "src": ADDRESSES, "dst": ADDRESSES,
+    "src": packed(SOURCES), "dst": packed(DESTINATIONS),
     "src-prefix": [b"\x08", b"\x18", b"\x20", b"\x40", b"\x80"],
     "dst-prefix": [b"\x08", b"\x18", b"\x20", b"\x40", b"\x80"],
     "dev": [b"lo\0", b"r0\0"], "mirror": [b"lo\0", b"r0\0"],
@@ -72,17 +79,18 @@ def _line(depth, name, attr, required, spec):
         " ".join(value.hex() or "-" for value in good))
 
 
-def _nest(spec, policies, index, names, depth):
+def _nest(spec, policies, index, names, depth, required=REQUIRED):
     for number in sorted(policies.get(index, {})):
         name, attr = names[number]
         if attr["type"] in ("unused", "pad"):
             continue
-        yield _line(depth, name, attr, name in REQUIRED, spec)
+        yield _line(depth, name, attr, name in required, spec)
         inside = policies[index][number].get("policy")
         if attr["type"] == "nest" and inside is not None:
             yield from _nest(spec, policies, inside,
                              by_number(spec, attr["nested-attributes"]),
-                             depth + 1)
+                             depth + 1, REQUIRED |
+                             REQUIRED_IN.get(attr["nested-attributes"], set()))
 
 
 def by_number(spec, attribute_set):
