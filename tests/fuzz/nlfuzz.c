@@ -66,26 +66,56 @@ static int netlink(void)
 
 /* --- those who send messages ------------------------------------------- */
 
+/* How far the kernel goes to the next message; 0: it goes no further. */
+static size_t next(const uint8_t *data, size_t len)
+{
+	struct nlmsghdr head;
+
+	if (len < sizeof(head))
+		return 0;
+	memcpy(&head, data, sizeof(head));
+	if (head.nlmsg_len < sizeof(head) || head.nlmsg_len > len)
+		return 0;
+	return NLMSG_ALIGN(head.nlmsg_len) < len ? NLMSG_ALIGN(head.nlmsg_len) :
+						   len;
+}
+
+/* The messages that the kernel finds; at least one is said to be there. */
+static unsigned long count_messages(const uint8_t *data, size_t len)
+{
+	unsigned long count = 0;
+	size_t step;
+
+	for (; (step = next(data, len)); data += step, len -= step)
+		count++;
+	return count ? count : 1;
+}
+
 /* A datagram; its length, and how many messages are in it. */
 static size_t fill(struct rng *rng, uint8_t *data, bool is_hostile,
 		   unsigned long *made)
 {
 	uint32_t count = rng_one_in(rng, 4) ? 1 : 1 + rng_below(rng, 48);
 	size_t room = rng_one_in(rng, 100) ? DATAGRAM / 2 : MESSAGE;
-	size_t len = 0;
+	size_t start, len = 0;
 
 	if (!is_hostile)
 		count = 1;
 	while (count-- && len + room <= DATAGRAM) {
 		int wrong = is_hostile ? (int)rng_below(rng, 4) : 0;
 
+		start = len;
 		len += generate(rng, data + len, room, family, rng_next(rng),
 				wrong);
 		if (!is_hostile || !rng_one_in(rng, 64))
 			while (len & 3)
 				data[len++] = 0;
-		++*made;
+		/* what comes behind is mostly for nothing */
+		if (next(data + start, len - start) != len - start &&
+		    !rng_one_in(rng, 8))
+			break;
 	}
+	*made += count_messages(data, len);
 	return len;
 }
 

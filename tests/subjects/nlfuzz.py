@@ -59,9 +59,10 @@ def messages():
     words = [int(word) for word in sys.argv[1:]]
     seed, first, count = (words + [0] * 3)[:3] if words else \
         (int(os.environ.get("KRAW_SEED", 4711)), 0, EPISODES)
-    tap.diag("seed %d, episodes %d to %d; to repeat: make vm "
+    tap.diag("seed %d, episodes %d to %d; to repeat: make vm KERNEL=%s CPUS=%d "
              "RUN=tests/subjects/nlfuzz.py ARGS='%d EPISODE 1'" %
-             (seed, first, first + count - 1, seed))
+             (seed, first, first + count - 1, os.environ["KRAW_KERNEL"],
+              os.cpu_count(), seed))
     with Client(lab.right) as client:
         number = client.family.id
         before = client.handlers()
