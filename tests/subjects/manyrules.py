@@ -301,7 +301,7 @@ def apply(_):
 def without_a_pause(what, where):
     """
     The longest gap of a window of time, with edits in it and without.  The
-    machine has pauses of its own: of several windows the best one tells.
+    machine has pauses of its own: of several windows one that is right will do.
     """
     func, windows = {"edits": (edit, WINDOWS), "apply": (apply, 1)}[what]
     with_it, before = [], []
@@ -315,15 +315,19 @@ def without_a_pause(what, where):
             steady.begin()
             idle(took)
             before.append(steady.longest())
+            # A lock held meanwhile would make a gap as long as all of it. The
+            # machine has gaps of its own, which no bound on the time of day
+            # survives.
+            bound = max(BOUND * min(before) + 10, took * 1000 / 8)
+            if min(with_it) <= bound:
+                break
     for name, some in ((what, with_it), ("without", before)):
         tap.diag("%s: longest gaps, ms: %s" %
                  (name, " ".join("%.1f" % gap for gap in sorted(some))))
     tap.diag("%.1f ms against %.1f ms: %.1f times; took %.0f ms" % (
         min(with_it), min(before), min(with_it) / min(before), took * 1000))
-    # A lock held meanwhile would make a gap as long as all of it. The machine
-    # has gaps of its own, which no bound on the time of day survives.
-    tap.ok(min(with_it) <= max(BOUND * min(before) + 10, took * 1000 / 8),
-           "packets do not wait for it", (with_it, before, took))
+    tap.ok(min(with_it) <= bound, "packets do not wait for it",
+           (with_it, before, took))
 
 
 # --- the end of it -----------------------------------------------------------
