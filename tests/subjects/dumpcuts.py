@@ -7,6 +7,7 @@ message: something of a length that grows by four bytes a time stands in front
 of objects that have everything.
 """
 import os
+import socket
 import sys
 from contextlib import ExitStack
 
@@ -67,11 +68,12 @@ def one_rule(hook, pref):
 def rules(hook):
     client.apply(proto(PROTO), rule(PROTO, hook=hook, pref=1, verdict={
                      "input": "raw", "output": "allow"}[hook], bpf=ACCEPT),
-                 *(one_rule(hook, 10 + n) for n in range(12)))
+                 *(one_rule(hook, 10 + n) for n in range(12)),
+                 proto(254), rule(254, "none", pref=7, comment="behind"))
     expected = without([one["rule"] for one in dump(K.CMD_RULE_GET)[0]],
                        "handle")[1:]
-    tap.ok(len(expected) == 12 and all("comment" in one for one in expected),
-           "they are there")
+    tap.ok(len(expected) == 13 and all("comment" in one for one in expected),
+           "they are there, and one of another protocol")
     wrong, ends = [], set()
     for length in range(0, 600, EACH):
         client.send(K.CMD_RULE_REPLACE, rule(
@@ -131,16 +133,17 @@ def protocols():
 
 # --- sockets -----------------------------------------------------------------
 
-def told(command, number):
-    """The sockets of a protocol that a dump names, each as often as it does."""
+def told(command, numbers, *keys):
+    """The sockets of protocols that a dump names, each as often as it does."""
     found, first = dump(command)
-    return sorted(one["socket"]["inode"] for one in found
-                  if one["socket"].get("proto") == number), first
+    return sorted((one["socket"]["inode"], *map(one["socket"].get, keys))
+                  for one in found
+                  if one["socket"].get("proto") in numbers), first
 
 
-def inodes(sockets):
-    """What names them."""
-    return sorted(os.fstat(one.fileno()).st_ino for one in sockets)
+def inode(one):
+    """What names a socket."""
+    return os.fstat(one.fileno()).st_ino
 
 
 SOCKETS = 80
@@ -149,17 +152,24 @@ SOCKETS = 80
 @tap.each((4, 1), (6, 58))
 def raw_sockets(family, number):
     """A filter makes what is told of a socket longer."""
+    icmp = {4: bytes(4), 6: bytes(32)}[family]
     with ExitStack() as stack:
         sockets = [stack.enter_context(sock.Reader(number, family, lab.right))
                    for _ in range(SOCKETS)]
-        expected, wrong, ends = inodes(sockets), [], set()
+        # in a list of its own, behind theirs
+        behind = stack.enter_context(sock.Reader(number + 1, family, lab.right))
+        expected = {inode(one): (icmp, None) for one in sockets}
+        expected[inode(behind)] = (None, None)
+        wrong, ends = [], set()
         for one in sockets[:40] + sockets[-40:]:
             one.filter(sock.ACCEPT)
-            found, first = told(K.CMD_SOCKET_GET, number)
+            expected[inode(one)] = (icmp, 1)
+            found, first = told(K.CMD_SOCKET_GET, (number, number + 1),
+                                "icmp_filter", "filter")
             ends.add(first)
-            if found != expected:
+            if found != sorted((key, *more) for key, more in expected.items()):
                 wrong.append("%s, not %s" % (found, expected))
-    tap.ok(not wrong, "each once", "\n".join(wrong[:3]))
+    tap.ok(not wrong, "each once, whole", "\n".join(wrong[:3]))
     tap.ok(len(ends) > 1, "one more or less fits in", sorted(ends))
 
 
@@ -167,21 +177,29 @@ def raw_sockets(family, number):
 def datagram_sockets(family):
     """So does an address."""
     here = {4: "127.0.0.1", 6: "::1"}[family]
-    with managed(254, lab.right, "claim ports"), ExitStack() as stack:
-        sockets = [stack.enter_context(Dgram(family, lab.right, proto=254))
+    raw = socket.inet_pton(sock.FAMILY[family], here)
+    with managed(PROTO, lab.right, "claim ports"), \
+            managed(254, lab.right, "claim plain"), ExitStack() as stack:
+        sockets = [stack.enter_context(Dgram(family, lab.right, proto=PROTO))
                    for _ in range(SOCKETS)]
-        expected, wrong, ends = inodes(sockets), [], set()
+        behind = stack.enter_context(Dgram(family, lab.right, proto=254))
+        expected = {inode(one): (None,) * 4 for one in sockets + [behind]}
+        wrong, ends = [], set()
         # those that the cut is at first
         for n, one in enumerate(sockets[SOCKETS // 3:] +
                                 sockets[:SOCKETS // 3]):
             one.sock.bind((here if n % 2 else "", 1000 + n))
+            mine = [raw if n % 2 else None, 1000 + n, None, None]
             if n % 3:
                 one.sock.connect((here, 7))
-            found, first = told(K.CMD_DGRAM_GET, 254)
+                mine = [raw, 1000 + n, raw, 7]
+            expected[inode(one)] = tuple(mine)
+            found, first = told(K.CMD_DGRAM_GET, (PROTO, 254), "local",
+                                "local_port", "peer", "peer_port")
             ends.add(first)
-            if found != expected:
+            if found != sorted((key, *more) for key, more in expected.items()):
                 wrong.append("%s, not %s" % (found, expected))
-    tap.ok(not wrong, "each once", "\n".join(wrong[:3]))
+    tap.ok(not wrong, "each once, whole", "\n".join(wrong[:3]))
     tap.ok(len(ends) > 1, "one more or less fits in", sorted(ends))
 
 
