@@ -22,6 +22,7 @@ from krawtest.who import marker
 PROTO = 253
 GROUP = {4: "224.0.0.5", 6: "ff02::5"}
 REUSE = (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+SO_MEMINFO = 55
 SMALL = (socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
 ANY = {4: "0.0.0.0", 6: "::"}
 
@@ -134,6 +135,9 @@ def policy(family):
             tap.is_((count.all.get("dgram_policy"),
                      count.all.get("dgram_refused"), one.drain()),
                     (2, 2, []), "refused by policy")
+            tap.is_(struct.unpack("=9I", one.sock.getsockopt(
+                socket.SOL_SOCKET, SO_MEMINFO, 36))[8], 2,
+                    "and dropped at the socket, as of UDP")
         finally:
             lab.right.ip("xfrm policy flush")
         with counts("without it", 1, dgram=1):
