@@ -57,6 +57,11 @@ def inode(one):
     return os.fstat(one.fileno()).st_ino
 
 
+def packed(address):
+    """As bytes."""
+    return socket.inet_pton(FAMILY[6 if ":" in address else 4], address)
+
+
 def join(one, family):
     """Make a socket a member of the group."""
     request = struct.pack("=I4x", R0) + struct.pack(
@@ -239,6 +244,7 @@ def reasons(family):
         tap.is_((told.outcome["icmp_type"], told.outcome["icmp_code"]),
                 {4: (3, 3), 6: (1, 4)}[family], "of this kind")
         with here(family) as one, here(family, 2) as other, \
+                here(10 - family), \
                 here(family, bind=ANY[family], options=[REUSE]) as rest, \
                 here(family, bind=LOOPBACK[family],
                      options=[REUSE]) as third:
@@ -254,7 +260,11 @@ def reasons(family):
             told = explain()
             tap.is_([told.of(it) for it in (one, rest)], ["peer", "copy"],
                     "connected to another port")
-            tap.is_(told.sockets[inode(one)]["peer_port"], 9, "which is told")
+            tap.is_([told.sockets[inode(one)][key]
+                     for key in ("local", "peer", "peer_port")],
+                    [packed(lab.r0.addr[family]), packed(lab.l0.addr[family]),
+                     9], "which is told")
+            tap.is_(len(told.sockets), 3, "none of the other family's")
             tap.is_(explain(sport=9).of(one), "copy", "but for that")
             with lab.right:
                 rest.set(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
@@ -288,6 +298,20 @@ def reasons(family):
         told = explain()
         tap.is_((told.result, told.sockets), (None, {}),
                 "a verdict that leaves the claim out")
+
+
+@tap.each(4, 6)
+def members(family):
+    """What is for many is for those that have joined."""
+    only = {4: (SOL_IP, 49, 0), 6: (SOL_IPV6, 29, 0)}[family]	# _MULTICAST_ALL
+    with claimed(family), \
+            here(family, bind=ANY[family], options=[REUSE, only]) as one, \
+            here(family, bind=ANY[family], options=[REUSE, only]) as other:
+        join(one.sock, family)
+        src = lab.l0.addr[family]
+        told = Told(src, GROUP[family], text_of(family, True, 1, src,
+                                                GROUP[family]))
+        tap.is_([told.of(one), told.of(other)], ["copy", "member"], "not others")
 
 
 @tap.each(4, 6)
