@@ -22,7 +22,7 @@ lab = tap.cleanup(Lab())
 module = tap.cleanup(tool.Module())
 flush = marker(lab.l0, lab.r0).flush
 GRE, UDP, INNER = 47, 17, 253
-PORT = {INNER: 5555, 60: 5556}
+PORT = {INNER: 5555, 60: 5556, GRE: 5557}	# nobody's, an extension's, a handler's
 ENDS = ("end_handler", "end_policy", "end_nobody", "end_discard")
 
 
@@ -100,6 +100,7 @@ def outcome(family, proto, reader):
 def a_packet_that_comes_back_as_another_protocols(family):
     if tool.modprobe("fou").status or tool.modprobe("fou6").status:
         raise tap.Skip("no FOU here")
+    tool.modprobe({4: "ip_gre", 6: "ip6_gre"}[family])
     for proto, port in PORT.items():
         lab.right.run("ip", "-%d" % family, "fou", "add", "port", str(port),
                       "ipproto", str(proto), check=True)
