@@ -87,6 +87,26 @@ def an_ipv6_socket_says_where_an_ipv4_packet_comes_from():
 
 
 @tap.case
+def a_device_that_the_packet_goes_by():
+    """For a group: nobody's neighbour has to be known."""
+    index = index_of(lab.left, "l1")
+    mapped = socket.inet_pton(socket.AF_INET6, "::ffff:" + lab.l0.addr[4])
+    with managed(253, lab.left, "claim plain"), \
+            Dgram(4, lab.left, bind=lab.l0.addr[4], options=[REUSE]) as four, \
+            Dgram(6, lab.left, bind="::ffff:" + lab.l0.addr[4],
+                  options=[REUSE]) as six, \
+            contextlib.closing(sock.Tap("l1", 4, 253, lab.left)) as wire:
+        for one, to, note in (
+                (four, "239.1.2.3", (SOL_IP, IP_PKTINFO, struct.pack(
+                    "=i8x", index))),
+                (six, "::ffff:239.1.2.3", (SOL_IPV6, IPV6_PKTINFO,
+                                           mapped + struct.pack("=i", index)))):
+            one.sock.sendmsg([b"x"], [note], 0, (to, 0))
+            tap.is_([packet.Seen(got).dst for got in wire.drain()],
+                    ["239.1.2.3"], "IPv%d socket: goes by it" % one.family)
+
+
+@tap.case
 def an_ipv6_socket_hears_where_an_ipv4_packet_came_to():
     with pair(lab, 4) as (left, right), \
             Dgram(6, lab.right, bind="::", options=[REUSE, (
@@ -134,8 +154,9 @@ def addresses_that_stand_for_others():
             local = lab.right.run("ip", "-6", "-o", "addr", "show", "dev", "r0",
                                   "scope", "link").stdout.split()[3]
             with Dgram(6, lab.right, bind="::", options=[REUSE]) as all_:
-                any_.sock.sendto(b"scoped", (local.split("/")[0], 0, 0,
-                                             index_of(lab.left, "l0")))
+                for data, device in ((b"elsewhere", "l1"), (b"scoped", "l0")):
+                    any_.sock.sendto(data, (local.split("/")[0], 0, 0,
+                                            index_of(lab.left, device)))
                 tap.is_(all_.wait()[0], b"scoped", "a scope")
 
 
@@ -157,7 +178,8 @@ def a_way_that_the_program_chooses():
 
 @tap.case
 def a_peer_with_a_flow_label():
-    with pair(lab, 6) as (left, _):
+    with pair(lab, 6) as (left, _), \
+            contextlib.closing(sock.Tap("l0", 6, 253, lab.left)) as wire:
         request = socket.inet_pton(socket.AF_INET6, left.to) + \
             struct.pack("!I", 0x12345) + struct.pack("=BBHHH4x", 0, 1, 1, 0, 0)
         left.set(SOL_IPV6, IPV6_FLOWINFO_SEND)
@@ -165,6 +187,9 @@ def a_peer_with_a_flow_label():
         left.sock.connect((left.to, 0, 0x12345, 0))
         tap.is_(left.sock.getpeername(), (left.to, 0, 0x12345, 0),
                 "getpeername() has it")
+        left.send(b"x")
+        tap.is_([one[1:4].hex() for one in wire.drain()], ["012345"],
+                "and so has what is sent")
 
 
 @tap.case
@@ -175,16 +200,20 @@ def a_broadcast_by_one_port_of_a_vrf():
                     "link set dum%(n)d master vrf9",
                     "addr add 10.9.%(n)d.1/24 brd + dev dum%(n)d",
                     "link set dum%(n)d up")))
-    lab.left.ip("route add 255.255.255.255/32 dev dum8 table 9")
-    port = struct.pack("!I", index_of(lab.left, "dum9"))
+    ports = ("dum8", "dum9")
+    wires = [sock.Tap(port, 4, 253, lab.left) for port in ports]
     with managed(253, lab.left, "claim plain"), \
             Dgram(4, lab.left, bind="10.9.9.1", options=[
                 (SOL_SOCKET, socket.SO_BINDTODEVICE, b"vrf9"),
-                (SOL_SOCKET, socket.SO_BROADCAST, 1),
-                (SOL_IP, IP_UNICAST_IF, port)]) as one, \
-            contextlib.closing(sock.Tap("dum9", 4, 253, lab.left)) as wire:
-        one.send(b"to all", "255.255.255.255")
-        tap.is_(len(wire.drain()), 1, "IP_UNICAST_IF: by that one")
+                (SOL_SOCKET, socket.SO_BROADCAST, 1)]) as one:
+        for number, port in enumerate(ports):
+            one.set(SOL_IP, IP_UNICAST_IF, struct.pack(
+                "!I", index_of(lab.left, port)))
+            one.send(b"to all", "255.255.255.255")
+            tap.is_([len(wire.drain()) for wire in wires],
+                    [1 - number, number], "IP_UNICAST_IF: by " + port)
+    for wire in wires:
+        wire.close()
     told = []
     with managed(253, lab.left, "claim plain"):
         for number, port in ((253, 0), (socket.IPPROTO_UDP, 7000)):
@@ -203,11 +232,16 @@ def a_broadcast_by_one_port_of_a_vrf():
 def probing_a_path(family):
     """IP_PMTUDISC_PROBE: the device counts, not what a route has learnt."""
     with pair(lab, family) as (left, right):
+        lab.left.ip("route add %s dev l0 mtu 1400" % left.to)
+        left.set(LEVEL[family], {4: IP_MTU_DISCOVER, 6: 23}[family], 2)
+        tap.is_(error(left.send, bytes(MTU - HEADER[family]), left.to),
+                "EMSGSIZE", "what a route has learnt, without")
         left.set(LEVEL[family], {4: IP_MTU_DISCOVER, 6: 23}[family], 3)
         left.send(bytes(MTU - HEADER[family]), left.to)
         tap.is_(len(right.wait()[0]), MTU - HEADER[family], "what fits")
         tap.is_(error(left.send, bytes(MTU - HEADER[family] + 1), left.to),
                 "EMSGSIZE", "one byte more")
+        lab.left.ip("route del %s dev l0" % left.to)
 
 
 @tap.each(4, 6)
@@ -219,6 +253,9 @@ def a_route_that_changes(family):
             left.send(b"%d" % n)
             tap.is_(right.wait()[0], b"%d" % n, "connected")
             lab.left.ip("route replace %s dev l0" % foreign)
+        lab.left.ip("route add unreachable " + left.to)
+        tap.is_(error(left.send, b"lost"), "EHOSTUNREACH", "a route to nowhere")
+        lab.left.ip("route del unreachable " + left.to)
         left.send(b"then")
         tap.is_(right.wait()[0], b"then", "by the new table")
     lab.left.ip("route del %s dev l0" % foreign)
@@ -268,8 +305,10 @@ def messages_that_are_no_plain_errors(family):
         if family == 4:
             icmp(4, 12, 0, bytes(4) + about)
             tap.is_(pending(left), 71, "parameter problem: EPROTO")
+            left.set(SOL_IP, RECVERR[4])
             icmp(4, 4, 0, bytes(4) + about)
             tap.is_(pending(left), 0, "source quench: nothing")
+            left.set(SOL_IP, RECVERR[4], 0)
             icmp(4, 5, 1, socket.inet_aton(SOURCES[4][0][1]) + about)
         else:
             local = lab.right.run("ip", "-6", "-o", "addr", "show", "dev", "r0",
@@ -282,6 +321,43 @@ def messages_that_are_no_plain_errors(family):
         tap.is_(pending(left), 0, "redirect: no error")
         left.send(b"still")
         tap.is_(right.wait()[0], b"still", "and it goes on")
+
+
+@tap.each(4, 6)
+def a_redirect(family):
+    """
+    There is a better gateway: the route of what is connected takes it.  The kernel
+    looks for a route of IPv6 by the socket's device only.
+    """
+    there = {4: "192.0.2.77", 6: "2001:db8::77"}[family]
+    new = {4: "10.9.0.9", 6: "fe80::9"}[family]
+    old = lab.r0.addr[4]
+    if family == 6:
+        old = lab.right.run("ip", "-6", "-o", "addr", "show", "dev", "r0",
+                            "scope", "link").stdout.split()[3].split("/")[0]
+    lab.left.ip("neigh add %s lladdr 02:00:00:00:00:09 dev l0" % new,
+                "route add %s via %s dev l0" % (there, old))
+
+    def way():
+        words = lab.left.run("ip", "route", "get", there).stdout.split()
+        return words[words.index("via") + 1]
+    with managed(253, lab.left, "claim plain"), \
+            Dgram(family, lab.left, bind=lab.l0.addr[family], connect=there,
+                  options=[(SOL_SOCKET, socket.SO_BINDTODEVICE, b"l0")]) as one:
+        before = way()
+        about = packet.ip(lab.l0.addr[family], there, 253, bytes(8))
+        if family == 4:
+            icmp(4, 5, 1, socket.inet_aton(new) + about)
+        else:
+            about += bytes(-len(about) % 8)
+            icmp(6, 137, 0, bytes(4) + b"".join(
+                socket.inet_pton(socket.AF_INET6, addr)
+                for addr in (new, there)) + struct.pack(
+                    "!BB6x", 4, 1 + len(about) // 8) + about, ttl=255, src=old)
+        tap.is_((before, way()), (old, new), "is taken")
+        tap.is_(pending(one), 0, "and is no error")
+    lab.left.ip("route del %s via %s dev l0" % (there, old),
+                "neigh del %s dev l0" % new)
 
 
 # --- groups, and claims that go ----------------------------------------------
@@ -300,12 +376,14 @@ def a_group_that_a_program_chooses_of(family):
         os.close(fd)
         inodes = {os.fstat(it.fileno()).st_ino: name for it, name in
                   ((one, "one"), (two, "two"), (rest, "rest"))}
-        found = {inodes[it["step"]["inode"]]: it["step"]["socket_result"]
+        found = {inodes[it["step"]["inode"]]: (it["step"]["socket_result"],
+                                               it["step"].get("chosen", False))
                  for it in client.explain(253, lab.l0.addr[family], left.to)
                  if it["step"]["kind"] == K.STEP_KIND_DGRAM}
-        tap.is_(found, {"one": K.SOCKET_RESULT_UNKNOWN,
-                        "two": K.SOCKET_RESULT_UNKNOWN,
-                        "rest": K.SOCKET_RESULT_NOT_CHOSEN}, "explained")
+        tap.is_(found, {"one": (K.SOCKET_RESULT_UNKNOWN, False),
+                        "two": (K.SOCKET_RESULT_UNKNOWN, False),
+                        "rest": (K.SOCKET_RESULT_NOT_CHOSEN, False)},
+                "explained: none is chosen yet")
         with Tracer(lab.right, proto=253) as tracer:
             left.send(b"x", left.to)
             flush()
