@@ -28,8 +28,10 @@ from krawtest.netns import Lab
 from krawtest.people import Other
 
 PROTO = 253
+PLAIN = 254
 HANDLED = 115			# L2TP's, by a module without names
 OWNER = 0x1eafcafe
+STRANGER = 1000
 PID = 0x2ea5bd
 SOURCE = {4: "198.18.171.205", 6: "2001:db8:dead:beef:cafe:f00d:1ea:f"}
 NUMBERS = {"pref": 0x1eafc0de, "mark": 0x1eaf0bad, "limit": 0x1eafbad1,
@@ -282,13 +284,20 @@ def plant():
         users = genl.attr(K.PROTO_A_USERS, [genl.attr(K.USERS_A_USER, [
             u8(K.USER_A_KIND, K.USER_KIND_UID), u32(K.USER_A_LOW, OWNER),
             u32(K.USER_A_HIGH, OWNER)])])
-        client.apply(proto(PROTO, claim="ports", extra=[users]))
-        with user(OWNER):
-            dgram = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, PROTO)
-        dgram.bind((SOURCE[4], 0xbead))
-        raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, PROTO)
-    return {"inode of a datagram socket": os.fstat(dgram.fileno()).st_ino,
-            "inode of a raw socket": os.fstat(raw.fileno()).st_ino}, (dgram, raw)
+        client.apply(proto(PROTO, claim="ports", extra=[users]),
+                     proto(PLAIN, claim="plain", extra=[users]))
+        made = {"a raw socket": socket.socket(socket.AF_INET, socket.SOCK_RAW,
+                                              PROTO)}
+        for family in (4, 6):
+            for number, port in ((PROTO, 0xbead), (PLAIN, 0)):
+                with user(OWNER):
+                    one = socket.socket(sock.FAMILY[family], socket.SOCK_DGRAM,
+                                        number)
+                one.bind((SOURCE[family], port))
+                one.connect((SOURCE[family], port))
+                made["a datagram socket, IPv%d, %d" % (family, number)] = one
+    return {"inode of " + name: os.fstat(one.fileno()).st_ino
+            for name, one in made.items()}, list(made.values())
 
 
 def _configure():
@@ -407,6 +416,53 @@ def who_may_not(who):
                                                         len(parts)))
     tap.is_(addresses(data), [], "no address")
     tap.is_(found_in(WANTED, data), set(), "nothing of another namespace")
+
+
+# What sock_diag, or /proc/net/raw, tells everybody of a socket.
+TOLD = {"inode", "family", "proto", "receives", "local", "local_port", "peer",
+        "peer_port", "ifindex", "uid", "queue", "limit", "drops", "flags"}
+
+
+def neighbours():
+    """Sockets here, {inode: what is told}: by kraw, and by /proc."""
+    with Client() as client:
+        found = [m["socket"] for m in client._dump(K.CMD_DGRAM_GET)]
+    rows = []
+    for name in ("raw", "raw6"):
+        with open("/proc/self/net/" + name) as file:
+            rows += [line.split() for line in file.readlines()[1:]]
+    return [[one["inode"], one["uid"], sorted(one)] for one in found], \
+        [[int(row[9]), int(row[7])] for row in rows]
+
+
+@tap.each("user", "CAP_NET_RAW", PEOPLE[3])
+def sockets_of_others_here(who):
+    """No more than of their raw sockets."""
+    dgrams, raws = [], []
+    with lab.right:
+        for family in (4, 6):
+            with user(STRANGER):
+                one = socket.socket(sock.FAMILY[family], socket.SOCK_DGRAM,
+                                    PROTO)
+            one.connect((LOCAL[family], 7))
+            sock.attach_filter(one, sock.ACCEPT)
+            dgrams.append(one)
+            raws.append(socket.socket(sock.FAMILY[family], socket.SOCK_RAW,
+                                      PROTO))
+            os.fchown(raws[-1].fileno(), STRANGER, 0)
+    with Other(who, lab.right) as other:
+        ours, linux = other.ask(neighbours)
+    uids = [{found[0]: found[1] for found in each} for each in (ours, linux)]
+    wanted = [[os.fstat(one.fileno()).st_ino for one in each]
+              for each in (dgrams, raws)]
+    tap.is_([set(each) for each in uids], [set(each) for each in wanted],
+            "these and no others")
+    tap.is_(set(uids[0].values()), set(uids[1].values()),
+            "the owner's number is the same")
+    tap.is_(set().union(*(found[2] for found in ours)) - TOLD, set(),
+            "and nothing besides")
+    for one in dgrams + raws:
+        one.close()
 
 
 @tap.case
