@@ -151,11 +151,10 @@ def addresses_that_stand_for_others():
             any_.send(b"here", "::")
             tap.is_(any_.wait()[:2], (b"here", "::1"), ":: is this host")
             # every interface has one, and only the scope tells them apart
-            local = lab.right.run("ip", "-6", "-o", "addr", "show", "dev", "r0",
-                                  "scope", "link").stdout.split()[3]
+            local = lab.right.link_local("r0")
             with Dgram(6, lab.right, bind="::", options=[REUSE]) as all_:
                 for data, device in ((b"elsewhere", "l1"), (b"scoped", "l0")):
-                    any_.sock.sendto(data, (local.split("/")[0], 0, 0,
+                    any_.sock.sendto(data, (local, 0, 0,
                                             index_of(lab.left, device)))
                 tap.is_(all_.wait()[0], b"scoped", "a scope")
 
@@ -311,13 +310,11 @@ def messages_that_are_no_plain_errors(family):
             left.set(SOL_IP, RECVERR[4], 0)
             icmp(4, 5, 1, socket.inet_aton(SOURCES[4][0][1]) + about)
         else:
-            local = lab.right.run("ip", "-6", "-o", "addr", "show", "dev", "r0",
-                                  "scope", "link").stdout.split()[3]
-            local = local.split("/")[0]
             target = socket.inet_pton(socket.AF_INET6, left.to)
             about += bytes(-len(about) % 8)
             icmp(6, 137, 0, bytes(4) + target + target + struct.pack(
-                "!BB6x", 4, 1 + len(about) // 8) + about, ttl=255, src=local)
+                "!BB6x", 4, 1 + len(about) // 8) + about, ttl=255,
+                 src=lab.right.link_local("r0"))
         tap.is_(pending(left), 0, "redirect: no error")
         left.send(b"still")
         tap.is_(right.wait()[0], b"still", "and it goes on")
@@ -331,10 +328,7 @@ def a_redirect(family):
     """
     there = {4: "192.0.2.77", 6: "2001:db8::77"}[family]
     new = {4: "10.9.0.9", 6: "fe80::9"}[family]
-    old = lab.r0.addr[4]
-    if family == 6:
-        old = lab.right.run("ip", "-6", "-o", "addr", "show", "dev", "r0",
-                            "scope", "link").stdout.split()[3].split("/")[0]
+    old = lab.r0.addr[4] if family == 4 else lab.right.link_local("r0")
     lab.left.ip("neigh add %s lladdr 02:00:00:00:00:09 dev l0" % new,
                 "route add %s via %s dev l0" % (there, old))
 

@@ -123,8 +123,9 @@ def compared(verdict):
     with managed(253, lab.right, "deliver " + verdict):
         with Count(253, 6, lab.right) as count:
             now = {readers: measure(readers) for readers in (0, 2)}
-    tap.is_((count.delta["seen"], count.delta[verdict]), (whole, whole),
-            "kraw has seen those that arrive")
+    # what an IPv6 multicast has spoilt is measured anew, and seen again
+    tap.ok(count.delta["seen"] == count.delta[verdict] >= whole,
+           "kraw has seen those that arrive", (count.delta, whole))
     for readers, outcomes in now.items():
         for name, got in outcomes.items():
             tap.is_(*outcome.by_verdict(verdict, got, BASE[readers][name],

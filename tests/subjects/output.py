@@ -394,14 +394,10 @@ def sources(family):
 
 @tap.case
 def link_local_sources():
-    with lab.right:
-        with open("/proc/thread-self/net/if_inet6") as file:
-            own = {words[5]: socket.inet_ntop(socket.AF_INET6,
-                                              bytes.fromhex(words[0]))
-                   for words in map(str.split, file) if words[3] == "20"}
     with denying(253, "spoofed"):
         for device in ("r0", "far"):
-            tap.is_(out.send(6, 253, hdr=True, src=own[device]), "sent",
+            tap.is_(out.send(6, 253, hdr=True,
+                             src=lab.right.link_local(device)), "sent",
                     "of " + device)
         tap.is_(out.send(6, 253, hdr=True, src="fe80::99"), "EPERM",
                 "of nobody")

@@ -26,7 +26,10 @@ rate limited.
 """
 import ctypes
 import os
+import socket
 import subprocess
+
+from . import clock
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
@@ -162,6 +165,16 @@ class Namespace:
             with open(path, "w") as file:
                 file.write(str(value) + "\n")
         return value
+
+    def link_local(self, device):
+        """A device's link-local address, which it gets in its own time."""
+        def found():
+            with self, open("/proc/thread-self/net/if_inet6") as file:
+                return [socket.inet_ntop(socket.AF_INET6,
+                                         bytes.fromhex(words[0]))
+                        for words in map(str.split, file)
+                        if words[3] == "20" and words[5] == device]
+        return clock.wait_until(found)[0]
 
     def run(self, *command, **options):
         """subprocess.run in this namespace; text output is captured."""
