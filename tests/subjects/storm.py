@@ -34,7 +34,7 @@ from krawtest.sock import FAMILY
 from krawtest.tracer import Tracer
 
 words = [int(word) for word in sys.argv[1:]]
-ROUNDS = words[0] if words else 15 if clock.SLOW == 1 else 5
+ROUNDS = words[0] if words else 10 if clock.SLOW == 1 else 5
 SEED = words[1] if len(words) > 1 else random.randrange(1 << 32)
 CENSUS = 20		# rounds from one to the next
 NUMBERS = (253, 254)
