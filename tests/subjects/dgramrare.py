@@ -14,7 +14,7 @@ import struct
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from krawtest import packet, sock, tap, tool
+from krawtest import packet, sock, syscalls, tap, tool
 from krawtest.client import Client, K, proto, u32
 from krawtest.dgram import SOL_IP, SOL_IPV6, Dgram, call, error, pair
 from krawtest.manage import managed
@@ -36,7 +36,6 @@ IP_TOS, IP_PKTINFO, IP_RECVTOS, IP_MTU_DISCOVER, IP_UNICAST_IF = 1, 8, 13, 10, 5
 IPV6_PKTINFO, IPV6_FLOWINFO_SEND, IPV6_FLOWLABEL_MGR = 50, 33, 32
 MTU = 1500
 HEADER = {4: 20, 6: 40}
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def index_of(namespace, device):
@@ -486,17 +485,15 @@ GETPEERNAME = {4: 29, 6: 30}
 
 
 def _bpf(command, attr):
-    result = _libc.syscall(321, command, ctypes.create_string_buffer(attr),
-                           len(attr))
-    if result < 0:
-        raise OSError(ctypes.get_errno(), "bpf")
-    return result
+    return syscalls.call("bpf", command, ctypes.create_string_buffer(attr),
+                         len(attr))
 
 
 @contextlib.contextmanager
 def asked_first(kind, answer):
     """In our control group a program is asked that answers 0 (no) or 1."""
-    code = (ctypes.c_uint64 * 2)(0xb7 | answer << 32, 0x95)
+    code = ctypes.create_string_buffer(struct.pack(
+        "=BBhiBBhi", 0xb7, 0, 0, answer, 0x95, 0, 0, 0))
     licence = ctypes.create_string_buffer(b"GPL")
     fd = _bpf(PROG_LOAD, struct.pack(
         "=IIQQIIQII16sII", SOCK_ADDR, 2, ctypes.addressof(code),

@@ -472,6 +472,11 @@ def a_handler_without_a_name():
     with Client(lab.right) as client:
         here = [h for h in client.handlers() if h["number"] == HANDLED and
                 h["family"] == K.FAMILY_IPV6]
+    with open("/proc/kallsyms") as file:
+        left = {words[2] for words in map(str.split, file)
+                if "[l2tp_ip6]" in words}
+    if here[0]["symbol"] in left:
+        raise tap.Skip("what is left of the module's symbols is in front of it")
     tap.is_([h["symbol"] for h in here], ["unknown"], "no address for a name")
     refused = tool.refused("proto add 115 family ipv6 claim plain", lab.right)
     tap.has(refused.err, "handled by something without a name",

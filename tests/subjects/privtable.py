@@ -7,7 +7,7 @@ A person is a process that tries every row and says what came of it; the page sa
 what should have.  Rows run in an order in which they do not disturb each other;
 who was refused must not have changed anything.
 """
-import ctypes
+import contextlib
 import fcntl
 import os
 import socket
@@ -15,7 +15,7 @@ import struct
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from krawtest import clock, privileges, sock, tap, tool
+from krawtest import clock, privileges, sock, syscalls, tap, tool
 from krawtest.client import Client, K, genl, proto, read, rule, u8, u32
 from krawtest.client import packet as packet_nest
 from krawtest.dgram import user
@@ -42,7 +42,6 @@ PEOPLE = {"user": "user", "net_raw": "CAP_NET_RAW",
 lab = tap.cleanup(Lab())
 module = tap.cleanup(tool.Module())
 TABLE = privileges.rows()
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def outcome(func, *args):
@@ -284,10 +283,8 @@ def _write_back(path):
 
 def _unload():
     """Of a module that is not there: the capability is asked first."""
-    if _libc.syscall(176, b"kraw_that_is_not", os.O_NONBLOCK):
-        error = ctypes.get_errno()
-        if error != 2:
-            raise OSError(error, os.strerror(error))
+    with contextlib.suppress(FileNotFoundError):
+        syscalls.call("delete_module", b"kraw_that_is_not", os.O_NONBLOCK)
 
 
 def machine():

@@ -214,6 +214,9 @@ def scan(family):
 def nmap(family):
     if not shutil.which("nmap"):
         raise tap.Skip("no nmap")
+    if "error while loading shared libraries" in tool.command("nmap", "-V").err:
+        # BLAS is one of Debian's alternatives, which a package's script sets
+        raise tap.Skip("nmap does not start in a root that nothing was set up in")
     tap.is_(scan(family), "closed", "plain Linux: unreachable")
     for words, expected in (("claim plain", "open|filtered"),
                             ("deliver reject", "closed"),

@@ -25,6 +25,7 @@ addresses work at once and no ARP or NDP packet disturbs a counter; ICMP is not
 rate limited.
 """
 import ctypes
+import itertools
 import os
 import socket
 import subprocess
@@ -200,10 +201,11 @@ class Namespace:
 
 class Link:
     """One end of a veth pair: where it is and what its addresses are."""
-    def __init__(self, namespace, device, mac, v4, v6):
+    def __init__(self, namespace, device, index, mac, v4, v6):
         self.namespace = namespace
         self.device = device
         self.mac = mac
+        self.index = index
         self.addr = {4: v4, 6: v6}
         self.marker = None	# see krawtest.who
 
@@ -241,8 +243,9 @@ def _join(number, one, one_device, two, two_device, extra=()):
     for host, space, device in ((1, one, one_device), (2, two, two_device)):
         v6 = "fd09::%d" % host if number == 0 else \
              "fd09:%d::%d" % (number, host)
-        ends.append(Link(space, device, "02:09:00:00:%02x:%02x" %
-                         (number, host), "10.9.%d.%d" % (number, host), v6))
+        ends.append(Link(space, device, 10 * (number + 1) + host,
+                         "02:09:00:00:%02x:%02x" % (number, host),
+                         "10.9.%d.%d" % (number, host), v6))
     a, b = ends
     one.links[two.name], two.links[one.name] = a, b
     for end, peer, mine, theirs in ((a, b, extra, ()), (b, a, (), extra)):
@@ -261,14 +264,22 @@ def _join(number, one, one_device, two, two_device, extra=()):
 
 
 def _settle(pairs, spaces):
-    """Make veth pairs, then do what was left for later; few processes."""
-    ip(*("link add name %s address %s netns %s type veth "
-         "peer name %s address %s netns %s" %
-         (a.device, a.mac, a.namespace.name, b.device, b.mac, b.namespace.name)
+    """
+    Make veth pairs, then do what was left for later; few processes.  IPv6 is
+    ready, for multicasts as well, when a device has its link-local address: at
+    once, if the numbers of both ends differ.  Otherwise Linux takes the end for
+    no link to somewhere else and may not look at its state for a second.
+    """
+    ip(*("link add name %s index %d address %s netns %s type veth "
+         "peer name %s index %d address %s netns %s" %
+         (a.device, a.index, a.mac, a.namespace.name,
+          b.device, b.index, b.mac, b.namespace.name)
          for a, b in pairs))
     for space in spaces:
         space.ip(*space.later)
         space.later = []
+    for link in itertools.chain(*pairs):
+        link.namespace.link_local(link.device)
 
 
 class Lab:

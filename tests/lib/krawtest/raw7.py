@@ -54,7 +54,7 @@ class Lab:
         self._member = [self._join(socket.AF_INET, GROUP[4]),
                         self._join(socket.AF_INET6, GROUP[6])]
         self._reports, self._since = None, 0
-        clock.wait_until(self._quiet, pause=0.2)
+        clock.wait_until(self._quiet, pause=0.1)
 
     def _join(self, family, group):
         with self.right:
@@ -72,8 +72,8 @@ class Lab:
 
     def _quiet(self):
         """
-        No more membership reports: those that the links cause by coming up, a
-        second late, are over.
+        No more membership reports: those that the links cause by coming up are
+        over.
         """
         before, self._reports = self._reports, [
             counters.read(space).get(name, 0) for space in self.spaces
@@ -81,7 +81,7 @@ class Lab:
         now = clock.deadline(0)
         if before != self._reports:
             self._since = now
-        return now - self._since > 1.5
+        return now - self._since > 0.5
 
     def close(self):
         """Delete them."""
