@@ -6,9 +6,9 @@
 Everything at once: packets come while processes on two CPUs change the
 configuration, take it away again, open and bind sockets, listen to traces and
 stop reading, and make devices, VRFs and namespaces; in each round one of them is
-killed, wherever it is, and another takes its place.  After twenty all of them
-end: then nothing of what they made is left, by the kernel's own account of its
-memory, and the module is unloaded and loaded.
+killed, wherever it is, and another takes its place.  After twenty, or at the end,
+all of them end: then nothing of what they made is left, by the kernel's own
+account of its memory, and the module is unloaded and loaded.
 
     make vm RUN=tests/subjects/storm.py ARGS="ROUNDS SEED"
 """
@@ -26,6 +26,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from krawtest import clock, insmod, objects, tap, tool
 from krawtest.client import Client, K, Refused, genl, proto, rule, u32
+from krawtest.dgram import Dgram
 from krawtest.flood import READ, SENT, Flood
 from krawtest.netns import Lab
 from krawtest.route import (CREATE_EXCL, DELLINK, LINKINFO, MASTER, NEWLINK,
@@ -420,6 +421,26 @@ class Storm:
 
 storm = Storm()
 flood = tap.cleanup(Flood(lab, 253))
+
+
+@tap.case
+def what_linux_keeps():
+    """A datagram to an address that nobody has asked for before."""
+    insmod.load()
+    warm_up()
+    first = objects.made_by("kraw")
+    with Client(lab.right) as client:
+        client.apply(proto(253, claim="ports"))
+        lab.right.ip("address add fd77::1/128 dev lo")
+        with Dgram(6, lab.right, connect="fd77::1", to_port=5) as sock:
+            sock.send(b"storm")
+            tap.ok(objects.made_by("kraw") - first, "a socket's memory is seen")
+        client.apply()
+    lab.right.ip("address del fd77::1/128 dev lo")
+    clock.wait_until(lambda: not objects.made_by("kraw") - first, 10, 0.1)
+    tap.is_(sorted((objects.made_by("kraw") - first).items()), [],
+            "its neighbour and its route are the kernel's")
+    insmod.unload()
 
 
 @tap.case
