@@ -10,10 +10,9 @@
  * say, and what IPsec policy says where there is any, is unknown.
  *
  * exact: the hook does not return the packet but calls what would be called
- * next, the hooks behind it and then the kernel's delivery; all that happens in
- * between on this CPU, with bottom halves off, happens to this packet. Copies
- * that are dropped are watched (watch.c), the kernel's own counters tell of
- * ICMP errors and of packets that nobody received.
+ * next, the hooks behind it and then the kernel's delivery; all that this task
+ * does in between happens to this packet, and is watched (watch.c). Of ICMP errors
+ * the kernel's own counters tell.
  *
  * Each packet is counted once by where it ended, in the function that has
  * counted it as seen, whatever changes meanwhile: so the sum is always right.
@@ -27,6 +26,8 @@
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include <net/xfrm.h>
+#include "claim.h"
+#include "compat.h"
 #include "deliver.h"
 #include "expect.h"
 #include "proto.h"
@@ -204,6 +205,33 @@ static const struct nf_hook_entries *hooks_behind(struct net *net,
 	return NULL;
 }
 
+/*
+ * What became of copies. Where the kernel passes over full sockets it says nothing
+ * of that, and a queue that was full when it was asked may have room a moment
+ * later, or the other way round: so there copies are those that were seen in
+ * queues, and who has neither one nor refused one was passed over. Elsewhere who
+ * has not refused one has it. A socket may have been opened since it was asked.
+ */
+static void count_copies(struct kraw_rawsock_count *raw,
+			 const struct kraw_watch *watch)
+{
+	u32 refused = 0;
+	int i;
+
+	for (i = 0; i < KRAW_REFUSALS; i++) {
+		raw->refused[i] = watch->refused[i];
+		refused += watch->refused[i];
+	}
+	raw->matched = max(raw->matched,
+			   raw->filtered + refused + watch->queued);
+	raw->copies = raw->matched - raw->filtered - refused;
+	if (KRAW_ROOM_FIRST) {
+		raw->passed = raw->copies - watch->queued;
+		raw->copies = watch->queued;
+		raw->refused[KRAW_REFUSAL_FULL] += raw->passed;
+	}
+}
+
 static u64 unknown_protos(struct net *net, enum kraw_family family)
 {
 	return family == KRAW_IPV4 ?
@@ -220,35 +248,24 @@ static enum kraw_stats_attr deliver(const struct kraw_proto *proto,
 {
 	struct kraw_rawsock_count raw = {
 		.matched = out.raw.matched, .filtered = out.raw.filtered,
-		.passed = out.raw.passed,
 	};
 	struct net *net = state->net;
+	struct kraw_claim_call call;
 	struct kraw_icmp_seen icmp;
 	struct kraw_watch watch;
-	u64 unknown, claimed;
-	u32 refused = 0;
-	int i;
+	u64 unknown;
 
 	unknown = unknown_protos(net, family);
-	claimed = kraw_stats_here(proto->stats, family,
-				  KRAW_STATS_A_CLAIM_HANDLED);
 	kraw_unreach_look(net, family, &icmp);
 	if (kraw_recording())
 		kraw_expect_watch(proto, skb);
-	kraw_watch_begin(&watch, skb);
+	kraw_claim_call_begin(&call);
+	kraw_watch_begin(&watch, family, proto->number, skb);
 	state->okfn(net, state->sk, skb);
 	kraw_watch_end(&watch);
+	kraw_claim_call_end(&call);
 
-	for (i = 0; i < KRAW_REFUSALS; i++) {
-		raw.refused[i] = watch.refused[i];
-		refused += watch.refused[i];
-	}
-	/* The kernel says nothing when it passes over a socket. */
-	raw.refused[KRAW_REFUSAL_FULL] += raw.passed;
-	refused += raw.passed;
-	/* A socket may have been opened since it was asked. */
-	raw.matched = max(raw.matched, raw.filtered + refused);
-	raw.copies = raw.matched - raw.filtered - refused;
+	count_copies(&raw, &watch);
 	kraw_account_raw(proto, family, &raw);
 
 	if (is_handled(out)) {
@@ -257,15 +274,14 @@ static enum kraw_stats_attr deliver(const struct kraw_proto *proto,
 		if (watch.discarded)
 			return KRAW_STATS_A_END_DISCARD;
 		/* A claim's handler asks the policy by itself. */
-		if (out.handler & KRAW_HANDLER_KRAW &&
-		    claimed == kraw_stats_here(proto->stats, family,
-					       KRAW_STATS_A_CLAIM_HANDLED))
-			return KRAW_STATS_A_END_POLICY;
-		return KRAW_STATS_A_END_HANDLER;
+		return call.refused && out.handler & KRAW_HANDLER_KRAW ?
+		       KRAW_STATS_A_END_POLICY : KRAW_STATS_A_END_HANDLER;
 	}
-	if (kraw_rawsock_any(&raw))
-		return KRAW_STATS_A_END_RAW;
-	if (unknown == unknown_protos(net, family))
+	if (!watch.nobody && !call.nobody)
+		return kraw_rawsock_any(&raw) ? KRAW_STATS_A_END_RAW :
+						KRAW_STATS_A_END_POLICY;
+	/* IPv4 has the same reason for both. */
+	if (out.policy && unknown == unknown_protos(net, family))
 		return KRAW_STATS_A_END_POLICY;
 	kraw_unreach_count(net, proto, family, &icmp);
 	return KRAW_STATS_A_END_NOBODY;
@@ -288,12 +304,11 @@ static noinline unsigned int exact(const struct kraw_proto *proto,
 	/* A handler and nothing to stop the packet: it can as well pass on. */
 	if (!kraw_recording() &&
 	    next == hooks->num_hook_entries && is_handled(out) && !out.policy &&
-	    out.raw.matched == out.raw.filtered + out.raw.passed &&
+	    out.raw.matched == out.raw.filtered &&
 	    !membership_asked(family, skb, out)) {
 		struct kraw_rawsock_count raw = {
 			.matched = out.raw.matched,
 			.filtered = out.raw.filtered,
-			.refused[KRAW_REFUSAL_FULL] = out.raw.passed,
 		};
 
 		kraw_account_raw(proto, family, &raw);

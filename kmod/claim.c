@@ -31,6 +31,42 @@ enum outcome {
 	DROPPED,	/* it does not */
 };
 
+static DEFINE_PER_CPU(struct kraw_scope *, calls);
+
+/**
+ * kraw_claim_call_begin - learn what the handler of a claim does
+ * @call:	result, on the caller's stack, up to kraw_claim_call_end(), which
+ *		must follow. Where it leads to a tunnel's, which may lead to the
+ *		handler of another claim, that one's is told
+ *
+ * A handler's return value says nothing of it in IPv4. Context: bottom halves off.
+ */
+void kraw_claim_call_begin(struct kraw_claim_call *call)
+{
+	call->refused = false;
+	call->nobody = false;
+	kraw_scope_enter(&calls, &call->scope);
+}
+
+/* Ends what this task has begun last. */
+void kraw_claim_call_end(const struct kraw_claim_call *call)
+{
+	kraw_scope_leave(&calls, &call->scope);
+}
+
+/* For the caller, if it wants to know: nobody has the packet, and why. */
+static void note(bool nobody)
+{
+	struct kraw_scope *scope = kraw_scope_find(&calls);
+	struct kraw_claim_call *call;
+
+	if (!scope)
+		return;
+	call = container_of(scope, struct kraw_claim_call, scope);
+	call->nobody = nobody;
+	call->refused = !nobody;
+}
+
 /* The claim of this namespace, or NULL. */
 static const struct kraw_proto *claim_find(struct net *net, u8 number,
 					   enum kraw_family family)
@@ -53,6 +89,7 @@ static enum outcome consume(struct net *net, const struct kraw_proto *proto,
 		return DELIVERED;
 	}
 	if (!kraw_unreach_policy(family, skb)) {
+		note(false);
 		kraw_record_dgrams(proto->number, KRAW_DGRAM_RESULT_POLICY);
 		kfree_skb_reason(skb, SKB_DROP_REASON_XFRM_POLICY);
 		return DROPPED;
@@ -85,7 +122,7 @@ static inline enum outcome handle(struct net *net, u8 number,
 		consume_skb(skb);
 		return DELIVERED;
 	}
-	kraw_unreach_drop(NULL, family, skb, true);
+	note(kraw_unreach_drop(NULL, family, skb, true));
 	return DROPPED;
 }
 

@@ -18,7 +18,7 @@ struct kraw_counter_cpu {
 /**
  * struct kraw_counter - the counter of one rule
  * @block:	what it is a part of
- * @cpu:	one writer a CPU, as in struct kraw_stats
+ * @cpu:	written as those of struct kraw_stats
  */
 struct kraw_counter {
 	struct kraw_counter_block *block;
@@ -32,7 +32,7 @@ void kraw_counter_free(struct kraw_counter *counter);
 void kraw_counter_read(const struct kraw_counter *counter, u64 *packets,
 		       u64 *bytes);
 
-/* Context: bottom halves off, so this CPU has no other writer. */
+/* Context: bottom halves off. */
 static inline void kraw_counter_add(const struct kraw_counter *counter, u32 len)
 {
 	struct kraw_counter_cpu *cpu = this_cpu_ptr(counter->cpu);

@@ -21,6 +21,7 @@
 #include <net/protocol.h>
 #include <net/xfrm.h>
 #include "account.h"
+#include "claim.h"
 #include "decision.h"
 #include "one.h"
 #include "proto.h"
@@ -187,18 +188,13 @@ static void one(struct net *net, const struct kraw_proto *proto,
 	end(proto, family, KRAW_STATS_A_END_RAW);
 }
 
-/*
- * A handler has returned. If it is that of a claim, it has asked the policy by
- * itself; @claimed is what it had counted before.
- */
+/* A handler has returned. If it is that of a claim, it has asked the policy. */
 static enum kraw_stats_attr handled_end(const struct kraw_proto *proto,
-					enum kraw_family family, u64 claimed)
+					enum kraw_family family,
+					const struct kraw_claim_call *call)
 {
-	if (kraw_slot_held(proto->number, family) &&
-	    claimed == kraw_stats_here(proto->stats, family,
-				       KRAW_STATS_A_CLAIM_HANDLED))
-		return KRAW_STATS_A_END_POLICY;
-	return KRAW_STATS_A_END_HANDLER;
+	return call->refused && kraw_slot_held(proto->number, family) ?
+	       KRAW_STATS_A_END_POLICY : KRAW_STATS_A_END_HANDLER;
 }
 
 static void kernel4(struct net *net, const struct kraw_proto *proto,
@@ -206,8 +202,8 @@ static void kernel4(struct net *net, const struct kraw_proto *proto,
 {
 	const struct net_protocol *handler;
 	int protocol = proto->number;
+	struct kraw_claim_call call;
 	bool first = true;
-	u64 claimed;
 
 	for (;;) {
 		handler = rcu_dereference(inet_protos[protocol]);
@@ -230,17 +226,17 @@ static void kernel4(struct net *net, const struct kraw_proto *proto,
 		if (first)
 			kraw_stats_inc(proto->stats, KRAW_IPV4,
 				       KRAW_STATS_A_KERNEL_HANDLED);
-		claimed = kraw_stats_here(proto->stats, KRAW_IPV4,
-					  KRAW_STATS_A_CLAIM_HANDLED);
 		/*
 		 * Below zero: again, as another protocol (a tunnel was opened).
 		 * The IP header still names the first one, so no raw socket
 		 * would match the other, in the kernel neither.
 		 */
+		kraw_claim_call_begin(&call);
 		protocol = -handler->handler(skb);
+		kraw_claim_call_end(&call);
 		if (first)
 			end(proto, KRAW_IPV4,
-			    handled_end(proto, KRAW_IPV4, claimed));
+			    handled_end(proto, KRAW_IPV4, &call));
 		first = false;
 		if (protocol <= 0) {
 			__IP_INC_STATS(net, IPSTATS_MIB_INDELIVERS);
@@ -328,8 +324,8 @@ static void kernel6(struct net *net, const struct kraw_proto *proto,
 	bool have_final = false, raw_matched = true, first = true;
 	const struct inet6_protocol *handler;
 	enum skb_drop_reason reason;
+	struct kraw_claim_call call;
 	u8 nexthdr = proto->number;
-	u64 claimed;
 	int ret;
 
 	for (;;) {
@@ -373,12 +369,12 @@ static void kernel6(struct net *net, const struct kraw_proto *proto,
 		if (first)
 			kraw_stats_inc(proto->stats, KRAW_IPV6,
 				       KRAW_STATS_A_KERNEL_HANDLED);
-		claimed = kraw_stats_here(proto->stats, KRAW_IPV6,
-					  KRAW_STATS_A_CLAIM_HANDLED);
+		kraw_claim_call_begin(&call);
 		ret = handler->handler(skb);
+		kraw_claim_call_end(&call);
 		if (first)
 			end(proto, KRAW_IPV6,
-			    handled_end(proto, KRAW_IPV6, claimed));
+			    handled_end(proto, KRAW_IPV6, &call));
 		first = false;
 		if (!ret)
 			__IP6_INC_STATS(net, idev, IPSTATS_MIB_INDELIVERS);

@@ -9,11 +9,12 @@
  * With "account exact" the kernel delivers while the hook waits, and is watched:
  * the record tells what has become of the packet. Which raw socket refuses a copy
  * Linux 6.1 tells if its queue is full (sock_rcvqueue_full), and else only that one
- * has, and why (kfree_skb): no tracepoint is on the way to a queue, and sockets
- * are asked one after the other. So this is put together with what was expected:
- * if as many have refused for each reason as were expected to, it was these, since
- * a filter in classic BPF answers a packet in one way only. If all have for one
- * reason, that is clear, too. Else it remains unknown, and is said to be.
+ * has, and why (kfree_skb); which one has a copy in its queue is known from 6.10
+ * on (sk_data_ready), and of the others, those that say nothing were passed over.
+ * So this is put together with what was expected: if as many have refused for each
+ * reason as were expected to, it was these, since a filter in classic BPF answers
+ * a packet in one way only. If all have for one reason, that is clear, too. Else
+ * it remains unknown, and is said to be.
  *
  * Context of everything here: RCU read side, bottom halves off.
  */
@@ -22,6 +23,7 @@
 #include <linux/skbuff.h>
 #include <net/ipv6.h>
 #include <net/protocol.h>
+#include "compat.h"
 #include "deliver.h"
 #include "dgram.h"
 #include "proto.h"
@@ -118,9 +120,7 @@ static void watch_socket(void *data, const struct kraw_rawsock *socket)
 {
 	struct kraw_record *record = data;
 	struct kraw_record_sockets *to = &record->sockets;
-	/* The kernel does not tell that it passes over one: so it is settled. */
-	bool open = !socket->passed &&
-		    socket->result != KRAW_SOCKET_RESULT_MEMBER &&
+	bool open = socket->result != KRAW_SOCKET_RESULT_MEMBER &&
 		    socket->result != KRAW_SOCKET_RESULT_ICMP_FILTER;
 	u32 i;
 
@@ -170,34 +170,69 @@ static u32 named(const struct kraw_record *record)
 	return min_t(u32, record->sockets.count, KRAW_RECORD_SOCKETS_MAX);
 }
 
-/* As kraw_expect_refused(). Any context: in an interrupt it is nothing of ours. */
-void kraw_expect_note_refused(const struct sock *sk, enum kraw_refusal why)
+/* What a socket has done; returns false if it is not one of the open ones. */
+static bool close(struct kraw_record *record, const struct sock *sk, u8 result)
 {
-	struct kraw_record *record = kraw_record_current();
 	u32 i;
 
-	if (!record || !record->open.watched)
-		return;
 	for (i = 0; sk && i < named(record); i++) {
 		if (record->sockets.socket[i].sk != sk ||
 		    !record->sockets.socket[i].open)
 			continue;
 		record->open.likely[record->sockets.socket[i].result]--;
-		record->sockets.socket[i].result =
-			kraw_rawsock_refused(why);
+		record->sockets.socket[i].result = result;
 		record->sockets.socket[i].open = false;
-		return;
+		return true;
 	}
-	record->open.refused[why]++;
+	return false;
 }
 
-/* The only reason that there was, if each open socket has refused; or -1. */
-static int only_reason(const struct kraw_record_open *open)
+/* As kraw_expect_refused(). Any context: in an interrupt it is nothing of ours. */
+void kraw_expect_note_refused(const struct sock *sk, enum kraw_refusal why)
+{
+	struct kraw_record *record = kraw_record_current();
+
+	if (record && record->open.watched &&
+	    !close(record, sk, kraw_rawsock_refused(why)))
+		record->open.refused[why]++;
+}
+
+/* As kraw_expect_queued(). */
+void kraw_expect_note_queued(const struct sock *sk)
+{
+	struct kraw_record *record = kraw_record_current();
+
+	if (record && record->open.watched &&
+	    !close(record, sk, KRAW_SOCKET_RESULT_COPY))
+		record->open.queued++;
+}
+
+/* How many sockets are open. */
+static u32 open_sockets(const struct kraw_record_open *open)
 {
 	u32 i, count = 0;
 
 	for (i = 0; i < ARRAY_SIZE(open->likely); i++)
 		count += open->likely[i];
+	return count;
+}
+
+/* Those that have neither a copy nor refused one were full, and passed over. */
+static void note_passed(struct kraw_record_open *open)
+{
+	u32 i, told = open->queued;
+
+	for (i = 0; i < KRAW_REFUSALS; i++)
+		told += open->refused[i];
+	if (open_sockets(open) > told)
+		open->refused[KRAW_REFUSAL_FULL] += open_sockets(open) - told;
+}
+
+/* The only reason that there was, if each open socket has refused; or -1. */
+static int only_reason(const struct kraw_record_open *open)
+{
+	u32 i, count = open_sockets(open);
+
 	for (i = 0; i < KRAW_REFUSALS; i++)
 		if (open->refused[i])
 			return open->refused[i] == count ? (int)i : -1;
@@ -214,7 +249,8 @@ static u8 settled(const struct kraw_record_open *open, u8 likely)
 		     sockets[KRAW_SOCKET_RESULT_CHECKSUM] &&
 		     !refused[KRAW_REFUSAL_POLICY] &&
 		     !refused[KRAW_REFUSAL_MEMORY] &&
-		     !refused[KRAW_REFUSAL_FULL] &&
+		     refused[KRAW_REFUSAL_FULL] ==
+		     (KRAW_ROOM_FIRST ? sockets[KRAW_SOCKET_RESULT_FULL] : 0) &&
 		     !refused[KRAW_REFUSAL_UNKNOWN];
 	int only = only_reason(open);
 
@@ -222,8 +258,10 @@ static u8 settled(const struct kraw_record_open *open, u8 likely)
 	if (plain && (!filter || filter == sockets[KRAW_SOCKET_RESULT_UNKNOWN])) {
 		if (likely == KRAW_SOCKET_RESULT_UNKNOWN && filter)
 			return KRAW_SOCKET_RESULT_FILTER;
-		if (likely == KRAW_SOCKET_RESULT_UNKNOWN ||
-		    likely == KRAW_SOCKET_RESULT_FULL)	/* it was read from */
+		if (likely == KRAW_SOCKET_RESULT_UNKNOWN)
+			return KRAW_SOCKET_RESULT_COPY;
+		/* Elsewhere it would have told: so it was read from. */
+		if (likely == KRAW_SOCKET_RESULT_FULL && !KRAW_ROOM_FIRST)
 			return KRAW_SOCKET_RESULT_COPY;
 		return likely;
 	}
@@ -261,6 +299,8 @@ void kraw_expect_settle(const struct kraw_proto *proto,
 	if (!record || record->about.proto != proto || !record->open.watched)
 		return;
 	record->open.watched = false;
+	if (KRAW_ROOM_FIRST)
+		note_passed(&record->open);
 	for (i = 0; i < named(record); i++) {
 		if (record->sockets.socket[i].open)
 			record->sockets.socket[i].result =

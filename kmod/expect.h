@@ -15,6 +15,7 @@ struct sock;
 void kraw_expect_note(const struct kraw_proto *proto, struct sk_buff *skb);
 void kraw_expect_watch(const struct kraw_proto *proto, struct sk_buff *skb);
 void kraw_expect_note_refused(const struct sock *sk, enum kraw_refusal why);
+void kraw_expect_note_queued(const struct sock *sk);
 void kraw_expect_settle(const struct kraw_proto *proto,
 			enum kraw_stats_attr end);
 
@@ -40,6 +41,18 @@ static __always_inline void kraw_expect_refused(const struct sock *sk,
 {
 	if (kraw_recording())
 		kraw_expect_note_refused(sk, why);
+}
+
+/**
+ * kraw_expect_queued - note that a raw socket has a copy in its queue
+ * @sk:		...
+ *
+ * With KRAW_ROOM_FIRST each one is told of, see watch.c.
+ */
+static __always_inline void kraw_expect_queued(const struct sock *sk)
+{
+	if (kraw_recording())
+		kraw_expect_note_queued(sk);
 }
 
 #endif /* _KRAW_EXPECT_H */

@@ -49,6 +49,7 @@
 #include <linux/math64.h>
 #include <linux/netlink.h>
 #include <linux/percpu.h>
+#include <linux/preempt.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include <linux/u64_stats_sync.h>
@@ -61,7 +62,7 @@
 #define BURST_MIN	5	/* of the default */
 
 /*
- * What one CPU has. One writer, as in struct kraw_stats.
+ * What one CPU has. One writer: it cannot be interrupted by another.
  * @until:	when the tokens lapse
  * @taken:	when it took some
  * @tokens:	that it may spend
@@ -279,11 +280,18 @@ static bool pass(struct kraw_limit *limit, struct limit_cpu *cpu, u64 now)
  * kraw_limit_pass - ask for one packet, and count it if it is over the limit
  * @limit:	of a rule that matched it
  *
- * Context: bottom halves off, so this CPU has no other writer.
+ * Context: bottom halves off, which keeps other writers away; with PREEMPT_RT
+ * preemption has to be.
  */
 bool kraw_limit_pass(struct kraw_limit *limit)
 {
-	return pass(limit, this_cpu_ptr(limit->cpu), ktime_get_mono_fast_ns());
+	bool passed;
+
+	preempt_disable_nested();
+	passed = pass(limit, this_cpu_ptr(limit->cpu),
+		      ktime_get_mono_fast_ns());
+	preempt_enable_nested();
+	return passed;
 }
 
 /* @cpu: a copy */
@@ -309,6 +317,11 @@ static bool allows(const struct kraw_limit *limit, struct limit_cpu cpu,
  */
 bool kraw_limit_allows(const struct kraw_limit *limit)
 {
-	return allows(limit, *this_cpu_ptr(limit->cpu),
-		      ktime_get_mono_fast_ns());
+	bool allowed;
+
+	preempt_disable_nested();
+	allowed = allows(limit, *this_cpu_ptr(limit->cpu),
+			 ktime_get_mono_fast_ns());
+	preempt_enable_nested();
+	return allowed;
 }

@@ -25,7 +25,7 @@
  *    copy is the price. A flow whose own hash is the mark, which is one in 2^32,
  *    is not mirrored; nobody can choose it, since the kernel's hash has a secret
  *    key, and a device's hash has other flags.
- * 3. While a CPU sends a copy, it makes no other: a device that delivers what is
+ * 3. Who is sending a copy makes no other meanwhile: a device that delivers what is
  *    sent to it at once cannot exhaust the stack, whatever it does to the mark.
  *
  * What reads a packet out of the kernel and writes it in again (a process at a tun
@@ -41,9 +41,10 @@
 #include <linux/skbuff.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
+#include "scope.h"
 
 static u32 mark __ro_after_init;
-static DEFINE_PER_CPU(bool, sending);
+static DEFINE_PER_CPU(struct kraw_scope *, sending);
 
 static bool is_copy(const struct sk_buff *skb)
 {
@@ -137,11 +138,12 @@ bool kraw_mirror_send(struct net *net, const char *name,
 		      enum kraw_family family, struct sk_buff *skb)
 {
 	const struct net_device *from = came_by(net, family, skb);
+	struct kraw_scope scope;
 	struct net_device *dev;
 	struct sk_buff *copy;
 	int err;
 
-	if (is_copy(skb) || this_cpu_read(sending) || !from)
+	if (is_copy(skb) || kraw_scope_find(&sending) || !from)
 		return false;
 	dev = dev_get_by_name_rcu(net, name);
 	if (!dev || dev == from || dev == skb->dev || !netif_carrier_ok(dev))
@@ -149,9 +151,9 @@ bool kraw_mirror_send(struct net *net, const char *name,
 	copy = copy_for(dev, from, skb);
 	if (!copy)
 		return false;
-	this_cpu_write(sending, true);
+	kraw_scope_enter(&sending, &scope);
 	err = dev_queue_xmit(copy);
-	this_cpu_write(sending, false);
+	kraw_scope_leave(&sending, &scope);
 	return !net_xmit_eval(err);
 }
 

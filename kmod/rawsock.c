@@ -113,7 +113,9 @@ static noinline enum kraw_refusal queue_watched(struct sock *sk,
 	struct kraw_watch watch;
 	int ret;
 
-	kraw_watch_begin(&watch, skb);
+	kraw_watch_begin(&watch, sk->sk_family == AF_INET ? KRAW_IPV4 :
+							    KRAW_IPV6,
+			 inet_sk(sk)->inet_num, skb);
 	ret = sk->sk_backlog_rcv(sk, skb);
 	kraw_watch_end(&watch);
 	if (ret == NET_RX_SUCCESS)

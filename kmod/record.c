@@ -3,10 +3,9 @@
  * The record of a packet: begun when a hook has decided, noted in while the
  * verdict is carried out, sent at the end.
  *
- * The record lies on the hook's stack, and a per-CPU pointer leads to it: what
- * happens to a packet after a hook has decided happens on that CPU, with bottom
- * halves off, before the hook returns. Only verdict all ends before anything has
- * happened: what comes of that is expect.c's to say.
+ * The record lies on the hook's stack and is a scope: what happens to a packet
+ * after a hook has decided happens before the hook returns. Only verdict all ends
+ * before anything has happened: what comes of that is expect.c's to say.
  *
  * The packet may be gone at the end, so what is told of it is written into each
  * tracer's message at the beginning.
@@ -16,7 +15,6 @@
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
 #include <linux/netdevice.h>
-#include <linux/percpu.h>
 #include <linux/rculist.h>
 #include <linux/skbuff.h>
 #include <linux/timekeeping.h>
@@ -42,8 +40,7 @@
 
 DEFINE_STATIC_KEY_DEFERRED_FALSE(kraw_record_key, HZ);
 
-/* NULL: nobody wants to know of the packet that this CPU is at. */
-static DEFINE_PER_CPU(struct kraw_record *, current_record);
+static DEFINE_PER_CPU(struct kraw_scope *, recorded);
 
 static int addresses_fill(struct sk_buff *msg, const struct kraw_packet *packet)
 {
@@ -283,7 +280,7 @@ static bool tracepoints(void)
 
 /**
  * kraw_record_begin - begin the record of a packet
- * @record:	up to kraw_record_end(), which must follow, on the same CPU
+ * @record:	up to kraw_record_end(), which must follow
  * @about:	what is decided about it
  * @packet:	the packet, data at its IP header. With everything that
  *		kraw_tracer_fields() asks for; pointers into it are stale afterwards
@@ -295,7 +292,6 @@ void kraw_record_begin(struct kraw_record *record,
 		       const struct kraw_packet *packet)
 {
 	record->about = *about;
-	record->outer = this_cpu_read(current_record);
 	record->skb = packet->skb;
 	record->family = packet->family;
 	record->expected = false;
@@ -307,11 +303,10 @@ void kraw_record_begin(struct kraw_record *record,
 	record->dgrams.count = 0;
 	record->copies = 0;
 	choose(record, packet);
-	if (!record->copies && !tracepoints()) {
-		this_cpu_write(current_record, NULL);
+	record->wanted = record->copies || tracepoints();
+	kraw_scope_enter(&recorded, &record->scope);
+	if (!record->wanted)
 		return;
-	}
-	this_cpu_write(current_record, record);
 	if (about->hook == KRAW_HOOK_INPUT)
 		trace_kraw_input(record, packet);
 	else
@@ -323,7 +318,7 @@ void kraw_record_end(struct kraw_record *record)
 {
 	int i;
 
-	this_cpu_write(current_record, record->outer);
+	kraw_scope_leave(&recorded, &record->scope);
 	for (i = 0; i < record->copies; i++) {
 		struct sk_buff *msg = record->copy[i].msg;
 
@@ -335,10 +330,16 @@ void kraw_record_end(struct kraw_record *record)
 	}
 }
 
-/* That of the packet which this CPU is at, NULL: nobody wants to know of it. */
+/* That of the packet which this task is at, NULL: nobody wants to know of it. */
 struct kraw_record *kraw_record_current(void)
 {
-	return this_cpu_read(current_record);
+	struct kraw_scope *scope = kraw_scope_find(&recorded);
+	struct kraw_record *record;
+
+	if (!scope)
+		return NULL;
+	record = container_of(scope, struct kraw_record, scope);
+	return record->wanted ? record : NULL;
 }
 
 static void add(struct kraw_record_sockets *to, u32 inode, u8 result)
@@ -358,7 +359,7 @@ static void add(struct kraw_record_sockets *to, u32 inode, u8 result)
  */
 void kraw_record_note_socket(u32 inode, u8 result)
 {
-	struct kraw_record *record = this_cpu_read(current_record);
+	struct kraw_record *record = kraw_record_current();
 
 	if (!record)
 		return;
@@ -372,7 +373,7 @@ void kraw_record_note_socket(u32 inode, u8 result)
  */
 static struct kraw_record *record_of(u8 number)
 {
-	struct kraw_record *record = this_cpu_read(current_record);
+	struct kraw_record *record = kraw_record_current();
 
 	return record && record->about.number == number ? record : NULL;
 }
@@ -411,7 +412,7 @@ void kraw_record_note_dgrams(u8 number, u8 result)
 /* As kraw_record_handler(). */
 void kraw_record_note_handler(const void *handler, u8 result)
 {
-	struct kraw_record *record = this_cpu_read(current_record);
+	struct kraw_record *record = kraw_record_current();
 
 	if (!record)
 		return;
@@ -424,7 +425,7 @@ void kraw_record_note_handler(const void *handler, u8 result)
 void kraw_record_note_icmp(enum kraw_family family, const struct sk_buff *skb,
 			   u8 result, bool port)
 {
-	struct kraw_record *record = this_cpu_read(current_record);
+	struct kraw_record *record = kraw_record_current();
 
 	if (!record)
 		return;

@@ -10,6 +10,7 @@
 
 #include <linux/jump_label_ratelimit.h>
 #include "net.h"
+#include "scope.h"
 #include "tracer.h"
 #include "watch.h"
 #include "uapi/linux/kraw.h"
@@ -75,20 +76,23 @@ struct kraw_record_sockets {
  * struct kraw_record_open - what the kernel does with copies for raw sockets
  * @watched:	it is being watched
  * @likely:	sockets of which it is open what they do, by what was expected
+ * @queued:	copies queued at one of them, not known which
  * @refused:	copies refused by one of them, not known which, by enum kraw_refusal
  */
 struct kraw_record_open {
 	bool watched;
 	u32 likely[KRAW_SOCKET_RESULT_REFUSED + 1];
+	u32 queued;
 	u32 refused[KRAW_REFUSALS];
 };
 
 /**
  * struct kraw_record - one packet, while it is being delivered
+ * @scope:	its delivery
  * @about:	...
- * @outer:	the packet whose delivery has led to this one's, NULL: none
  * @skb:	names it, for tracepoints; may be gone
  * @family:	enum kraw_family
+ * @wanted:	somebody wants to know of it
  * @expected:	what is noted now is what the kernel will do
  * @icmp:	enum kraw_icmp_result
  * @icmp_port:	it is port unreachable
@@ -105,10 +109,11 @@ struct kraw_record_open {
  * @copy:	a tracer and its message, NULL: no memory; its nest and number
  */
 struct kraw_record {
+	struct kraw_scope scope;
 	struct kraw_record_about about;
-	struct kraw_record *outer;
 	const void *skb;
 	u8 family;
+	bool wanted;
 	bool expected;
 	u8 icmp;
 	bool icmp_port;

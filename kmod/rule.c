@@ -339,7 +339,7 @@ bool kraw_rule_same_action(const struct kraw_rule *a, const struct kraw_rule *b)
 	       same_text(a->comment, b->comment);
 }
 
-/* Context: bottom halves off, so this CPU has no other writer. */
+/* Context: bottom halves off. */
 void kraw_rule_count(const struct kraw_rule *rule, u32 len)
 {
 	kraw_counter_add(&rule->counter, len);

@@ -2,9 +2,11 @@
 /*
  * Counters of a protocol: per CPU and 64 bits wide.
  *
- * Writers run with bottom halves off (the input hook, a protocol handler), so a
- * CPU has one writer at a time and no lock is needed; u64_stats_sync keeps
- * readers on 32-bit machines from seeing half a counter.
+ * Writers run with bottom halves off (the input hook, a protocol handler) and
+ * need no lock: a CPU has one writer at a time, or with PREEMPT_RT, where one task
+ * may interrupt another, an addition that is one step for its CPU (u64_stats_t on
+ * 64 bits) or not to be interrupted (u64_stats_sync on 32 bits, which also keeps
+ * readers from seeing half a counter).
  */
 #ifndef _KRAW_STATS_H
 #define _KRAW_STATS_H
@@ -56,17 +58,6 @@ static inline void kraw_stats_inc(const struct kraw_stats *stats,
 				  enum kraw_stats_attr counter)
 {
 	kraw_stats_add(stats, family, counter, 1);
-}
-
-/*
- * What this CPU alone has counted: to see whether a function that was called
- * meanwhile has counted something.
- */
-static inline u64 kraw_stats_here(const struct kraw_stats *stats,
-				  enum kraw_family family,
-				  enum kraw_stats_attr counter)
-{
-	return u64_stats_read(&this_cpu_ptr(stats->cpu)->count[counter][family]);
 }
 
 #endif /* _KRAW_STATS_H */

@@ -26,7 +26,9 @@ static inline bool kraw_unreach_wanted(u8 unreach, bool had)
  * @limited:	... and kept back by the rate limits
  *
  * Of this CPU: what has changed between two looks with bottom halves off, the
- * packet in hand has changed.
+ * packet in hand has changed. With PREEMPT_RT since 6.18 another task may have
+ * sent one on this CPU in between; then an error that was kept back is taken for
+ * one that was sent.
  */
 struct kraw_icmp_seen {
 	unsigned long sent;

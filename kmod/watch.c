@@ -2,21 +2,21 @@
 /*
  * Watching what the kernel does with a packet, for "account exact".
  *
- * Between begin and end everything that happens on this CPU happens to the
- * packet that is watched, or in an interrupt to something else. Two tracepoints
- * of the kernel's tell of it: kfree_skb, of each packet that is dropped, with a
- * reason, and sock_rcvqueue_full. They are attached only while some protocol
- * with "account exact" is managed, on the whole host; each packet dropped
- * anywhere then costs a look at one variable of this CPU.
+ * Between begin and end everything that this task does happens to the packet
+ * that is watched, or in an interrupt to something else. Tracepoints of the
+ * kernel's tell of it: kfree_skb, of each packet that is dropped, with a reason,
+ * sock_rcvqueue_full and, where the kernel may pass over a socket without a word
+ * (KRAW_ROOM_FIRST), sk_data_ready, of each one that has something new to read.
+ * They are attached only while some protocol with "account exact" is managed, on
+ * the whole host; each packet dropped anywhere, or queued, then costs a look at
+ * one variable of this CPU.
  *
  * A copy is known by its data, which it shares with the packet, and a raw
  * socket's copy by the function that drops it: the kernel's handlers make
  * copies too. Which function that is the tracepoint says by an address; names
  * are looked up once for each.
  *
- * Context of begin, end and probes: bottom halves off from begin to end, so
- * that the watch is this CPU's and ends before another one begins, but for one
- * inside of another.
+ * Context: bottom halves off from begin to end, see scope.h; probes, any.
  */
 #include "watch.h"
 
@@ -31,11 +31,12 @@
 #include "compat.h"
 #include "expect.h"
 
-static DEFINE_PER_CPU(struct kraw_watch *, watched);
+static DEFINE_PER_CPU(struct kraw_scope *, watched);
 
 static DEFINE_MUTEX(lock);	/* guards what follows */
 static unsigned int users;
 static struct tracepoint *queue_full;
+static struct tracepoint *data_ready;
 
 /* Who has dropped a packet. */
 enum dropper {
@@ -138,11 +139,18 @@ static enum kraw_refusal refusal(const struct kraw_watch *watch,
 	       KRAW_REFUSAL_CHECKSUM : KRAW_REFUSAL_POLICY;
 }
 
+static struct kraw_watch *current_watch(void)
+{
+	struct kraw_scope *scope = kraw_scope_find(&watched);
+
+	return scope ? container_of(scope, struct kraw_watch, scope) : NULL;
+}
+
 /* A packet is dropped. Any context. */
 static void see_drop(const struct sk_buff *skb, const void *location,
 		     enum skb_drop_reason reason, const struct sock *sk)
 {
-	struct kraw_watch *watch = this_cpu_read(watched);
+	struct kraw_watch *watch = current_watch();
 	enum kraw_refusal why;
 
 	if (likely(!watch) || skb->head != watch->head)
@@ -164,7 +172,9 @@ static void see_drop(const struct sk_buff *skb, const void *location,
 			break;
 		if (reason == SKB_DROP_REASON_XFRM_POLICY)
 			watch->policy = true;
-		else if (reason != SKB_DROP_REASON_IP_NOPROTO)
+		else if (reason == SKB_DROP_REASON_IP_NOPROTO)
+			watch->nobody = true;
+		else
 			watch->discarded = true;
 		break;
 	default:
@@ -177,7 +187,7 @@ KRAW_KFREE_SKB_PROBE(dropped, see_drop)
 /* The tracepoint sock_rcvqueue_full: a packet will be dropped. Any context. */
 static void met_full(void *unused, struct sock *sk, struct sk_buff *skb)
 {
-	struct kraw_watch *watch = this_cpu_read(watched);
+	struct kraw_watch *watch = current_watch();
 
 	if (!watch || skb->head != watch->head)
 		return;
@@ -185,32 +195,53 @@ static void met_full(void *unused, struct sock *sk, struct sk_buff *skb)
 	watch->full_sk = sk;
 }
 
+/* The tracepoint sk_data_ready: a socket has one more to read. Any context. */
+static void queued(void *unused, const struct sock *sk)
+{
+	struct kraw_watch *watch = current_watch();
+
+	if (likely(!watch) || sk->sk_type != SOCK_RAW ||
+	    sk->sk_family != (watch->family == KRAW_IPV4 ? AF_INET :
+							   AF_INET6) ||
+	    inet_sk(sk)->inet_num != watch->number)
+		return;
+	watch->queued++;
+	kraw_expect_queued(sk);
+}
+
 /**
  * kraw_watch_begin - watch what happens to a packet and its copies
- * @watch:	result, on the caller's stack
+ * @watch:	result, on the caller's stack, up to kraw_watch_end(), which must
+ *		follow
+ * @family:	its family
+ * @number:	the raw sockets' protocol number
  * @skb:	the packet
  */
-void kraw_watch_begin(struct kraw_watch *watch, const struct sk_buff *skb)
+void kraw_watch_begin(struct kraw_watch *watch, enum kraw_family family,
+		      u8 number, const struct sk_buff *skb)
 {
 	*watch = (struct kraw_watch) {
-		.outer = this_cpu_read(watched),
+		.family = family,
+		.number = number,
 		.skb = skb,
 		.head = skb->head,
 	};
-	this_cpu_write(watched, watch);
+	kraw_scope_enter(&watched, &watch->scope);
 }
 
-/* Ends what began last on this CPU. */
+/* Ends what this task has begun last. */
 void kraw_watch_end(const struct kraw_watch *watch)
 {
-	this_cpu_write(watched, watch->outer);
+	kraw_scope_leave(&watched, &watch->scope);
 }
 
-/* The kernel exports kfree_skb, but the other one has to be looked for. */
+/* The kernel exports kfree_skb, but the others have to be looked for. */
 static void find(struct tracepoint *tracepoint, void *unused)
 {
 	if (!strcmp(tracepoint->name, "sock_rcvqueue_full"))
 		queue_full = tracepoint;
+	else if (!strcmp(tracepoint->name, "sk_data_ready"))
+		data_ready = tracepoint;
 }
 
 static int attach(void)
@@ -218,14 +249,24 @@ static int attach(void)
 	int err;
 
 	for_each_kernel_tracepoint(find, NULL);
-	if (!queue_full)
+	if (!queue_full || (KRAW_ROOM_FIRST && !data_ready))
 		return -EOPNOTSUPP;
 	err = tracepoint_probe_register(queue_full, met_full, NULL);
 	if (err)
 		return err;
 	err = register_trace_kfree_skb(dropped, NULL);
 	if (err)
-		tracepoint_probe_unregister(queue_full, met_full, NULL);
+		goto err_full;
+	if (KRAW_ROOM_FIRST)
+		err = tracepoint_probe_register(data_ready, queued, NULL);
+	if (err)
+		goto err_dropped;
+	return 0;
+
+err_dropped:
+	unregister_trace_kfree_skb(dropped, NULL);
+err_full:
+	tracepoint_probe_unregister(queue_full, met_full, NULL);
 	return err;
 }
 
@@ -253,6 +294,8 @@ void kraw_watch_put(void)
 {
 	mutex_lock(&lock);
 	if (!--users) {
+		if (KRAW_ROOM_FIRST)
+			tracepoint_probe_unregister(data_ready, queued, NULL);
 		unregister_trace_kfree_skb(dropped, NULL);
 		tracepoint_probe_unregister(queue_full, met_full, NULL);
 	}
