@@ -375,7 +375,13 @@ static const struct proto_ops ops6 = {
 #endif
 };
 
-/* By number and family, NULL: not registered. Under the lock of slot.c. */
+/*
+ * By number and family, made when first needed. Under the lock of slot.c.
+ *
+ * They stay until the module goes: inet6_create() (net/ipv6/af_inet6.c) looks at
+ * the one that it has found once more after its RCU read side. By then its socket
+ * holds the module.
+ */
 static struct inet_protosw *types[KRAW_PROTOCOLS][KRAW_FAMILIES];
 
 /*
@@ -411,51 +417,48 @@ static int register_protos(void)
  */
 int kraw_dgram_register(u8 number, enum kraw_family family)
 {
-	struct inet_protosw *type;
+	struct inet_protosw *type = types[number][family];
 	int err;
 
 	err = register_protos();
 	if (err)
 		return err;
-	type = kzalloc(sizeof(*type), GFP_KERNEL);
-	if (!type)
-		return -ENOMEM;
-	type->type = SOCK_DGRAM;
-	type->protocol = number;
-	if (family == KRAW_IPV4) {
-		type->prot = &prot4;
-		type->ops = &ops4;
-		inet_register_protosw(type);
-	} else {
-		type->prot = &prot6;
-		type->ops = &ops6;
-		err = inet6_register_protosw(type);
-	}
-	if (err)
-		kfree(type);
-	else
+	if (!type) {
+		type = kzalloc(sizeof(*type), GFP_KERNEL);
+		if (!type)
+			return -ENOMEM;
+		type->type = SOCK_DGRAM;
+		type->protocol = number;
+		type->prot = family == KRAW_IPV4 ? &prot4 : &prot6;
+		type->ops = family == KRAW_IPV4 ? &ops4 : &ops6;
 		types[number][family] = type;
+	}
+	if (family == KRAW_IPV4)
+		inet_register_protosw(type);
+	else
+		err = inet6_register_protosw(type);
 	return err;
 }
 
-/* The opposite. Sleeps until nobody opens such a socket any more. */
+/* The opposite. Sleeps until nobody can find it any more. */
 void kraw_dgram_unregister(u8 number, enum kraw_family family)
 {
-	struct inet_protosw *type = types[number][family];
-
 	if (family == KRAW_IPV4)
-		inet_unregister_protosw(type);
+		inet_unregister_protosw(types[number][family]);
 	else
-		inet6_unregister_protosw(type);
-	types[number][family] = NULL;
-	kfree(type);
+		inet6_unregister_protosw(types[number][family]);
 }
 
 /* After the last slot; sockets hold the module. */
 void kraw_dgram_exit(void)
 {
+	int number, family;
+
 	if (!registered)
 		return;
+	for (number = 0; number < KRAW_PROTOCOLS; number++)
+		for (family = 0; family < KRAW_FAMILIES; family++)
+			kfree(types[number][family]);
 	proto_unregister(&prot6);
 	proto_unregister(&prot4);
 }

@@ -374,9 +374,10 @@ def settled(here):
 
 
 def warm_up():
-    """What the module makes once and keeps: its first claim, its first table."""
+    """What the module makes once and keeps: first claims, its first table."""
     with Client(lab.right) as client:
-        client.apply(proto(253, claim="ports"), rule(253, "raw"))
+        client.apply(*(proto(number, claim="ports") for number in NUMBERS),
+                     rule(253, "raw"))
         client.apply()
 
 
@@ -440,6 +441,50 @@ def what_linux_keeps():
     clock.wait_until(lambda: not objects.made_by("kraw") - first, 10, 0.1)
     tap.is_(sorted((objects.made_by("kraw") - first).items()), [],
             "its neighbour and its route are the kernel's")
+    insmod.unload()
+
+
+def child(func):
+    """A process that does this until it is killed."""
+    pid = os.fork()
+    if not pid:
+        try:
+            func()
+        finally:
+            os._exit(1)
+    return pid
+
+
+def open_sockets():
+    """On one CPU, where others wait in the middle of the same."""
+    os.sched_setaffinity(0, {1})
+    with lab.right:
+        while True:
+            _libc.close(_libc.socket(socket.AF_INET6, socket.SOCK_DGRAM, 253))
+
+
+@tap.case
+def opened_while_its_claim_goes():
+    """
+    Who opens a socket may have to wait in the middle of it until its claim is
+    gone: the kernel still looks at what it has found, which inet6_create() in
+    net/ipv6/af_inet6.c does after its RCU read side. KASAN would tell.
+    """
+    insmod.load()
+    others = [child(open_sockets) for _ in range(12)]
+    with Client(lab.right) as client:
+        before = client.generation()
+        until = clock.deadline(2)
+        while clock.left(until):
+            client.apply(proto(253, claim="plain"))
+            client.send(K.CMD_APPLY, u32(K.A_FLAGS, K.FLAG_FORCE))
+        tap.diag("%d changes" % (client.generation() - before))
+        tap.ok(client.generation() - before > 10, "claims came and went")
+    for pid in others:
+        os.kill(pid, signal.SIGKILL)
+    tap.is_([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+             for pid in others], [-signal.SIGKILL] * len(others),
+            "all were there to be killed")
     insmod.unload()
 
 
