@@ -35,7 +35,7 @@ from krawtest.sock import FAMILY
 from krawtest.tracer import Tracer
 
 words = [int(word) for word in sys.argv[1:]]
-ROUNDS = words[0] if words else 10 if clock.SLOW == 1 else 5
+ROUNDS = words[0] if words else 10
 SEED = words[1] if len(words) > 1 else random.randrange(1 << 32)
 CENSUS = 20		# rounds from one to the next
 NUMBERS = (253, 254)
@@ -421,7 +421,6 @@ class Storm:
 
 
 storm = Storm()
-flood = tap.cleanup(Flood(lab, 253))
 
 
 @tap.case
@@ -438,9 +437,13 @@ def what_linux_keeps():
             tap.ok(objects.made_by("kraw") - first, "a socket's memory is seen")
         client.apply()
     lab.right.ip("address del fd77::1/128 dev lo")
-    clock.wait_until(lambda: not objects.made_by("kraw") - first, 10, 0.1)
-    tap.is_(sorted((objects.made_by("kraw") - first).items()), [],
-            "its neighbour and its route are the kernel's")
+    if clock.SLOW > 1:
+        tap.skip("its neighbour and its route are the kernel's",
+                 "KASAN keeps what is free")
+    else:
+        clock.wait_until(lambda: not objects.made_by("kraw") - first, 10, 0.1)
+        tap.is_(sorted((objects.made_by("kraw") - first).items()), [],
+                "its neighbour and its route are the kernel's")
     insmod.unload()
 
 
@@ -473,13 +476,9 @@ def opened_while_its_claim_goes():
     insmod.load()
     others = [child(open_sockets) for _ in range(12)]
     with Client(lab.right) as client:
-        before = client.generation()
-        until = clock.deadline(2)
-        while clock.left(until):
+        for _ in range(30 if clock.SLOW > 1 else 3):
             client.apply(proto(253, claim="plain"))
             client.send(K.CMD_APPLY, u32(K.A_FLAGS, K.FLAG_FORCE))
-        tap.diag("%d changes" % (client.generation() - before))
-        tap.ok(client.generation() - before > 10, "claims came and went")
     for pid in others:
         os.kill(pid, signal.SIGKILL)
     tap.is_([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -491,7 +490,7 @@ def opened_while_its_claim_goes():
 @tap.case
 def everything_at_once():
     tap.diag("seed %d" % SEED)
-    before_sent = flood[SENT]
+    flood = tap.cleanup(Flood(lab, 253))
     total, left, memory, busy = {}, {}, [], 0
     while storm.round < ROUNDS and not left and not memory:
         insmod.load()
@@ -502,7 +501,7 @@ def everything_at_once():
         try:
             for _ in range(min(CENSUS, ROUNDS - storm.round)):
                 storm.turn()
-                if storm.round % 5 == 0:
+                if storm.round % 2 == 0:
                     busy = max(busy, sum(census().values()) -
                                sum(here.values()))
         finally:
@@ -525,11 +524,11 @@ def everything_at_once():
     for index, kind in enumerate(KINDS):
         tap.diag("%-17s %7d made" % (kind, made[index]))
     tap.diag("%d packets sent meanwhile, %d received" %
-             (flood[SENT] - before_sent, flood[READ]))
+             (flood[SENT], flood[READ]))
     tap.is_([kind for index, kind in enumerate(KINDS)
              if not made[index] and (VRF or kind != "VRFs")], [],
             "some of each kind were made")
-    tap.ok(flood[SENT] - before_sent > ROUNDS, "with packets all the time")
+    tap.ok(flood[SENT] > ROUNDS, "with packets all the time")
 
 
 @tap.case

@@ -15,15 +15,18 @@ _KEPT = re.compile(r"^\s+(?:_*icmp\w*_send|_*neigh_create|ip6_rt_pcpu_alloc|"
                    r"ip6_dst_alloc\+\S+\s+ip6_pol_route)\b", re.M)
 
 
-def _blocks(path):
+def _blocks(path, word=""):
     """
     (objects, stack) of each place of one cache that has made some that live:
-    a line "COUNT FUNCTION+0x... age=..." and the stack of calls below it.
+    a line "COUNT FUNCTION+0x... age=..." and the stack of calls below it.  Only
+    those with this word in it: there are megabytes of others.
     """
     with open(path) as file:
         text = file.read()
+    if word not in text:
+        return
     for block in re.split(r"\n(?= *\d+ )", text):
-        found = re.match(r" *(\d+) (.*)", block, re.S)
+        found = word in block and re.match(r" *(\d+) (.*)", block, re.S)
         if found:
             yield int(found[1]), found[2]
 
@@ -41,7 +44,7 @@ def made_by(module):
     for path in glob.glob(_SLAB + "/*/alloc_traces"):
         if path.endswith("/vmap_area/alloc_traces"):
             continue
-        for count, stack in _blocks(path):
+        for count, stack in _blocks(path, "[%s]" % module):
             inner = re.search(r"([\w.]+)\+0x\S+ \[%s\]" % module, stack)
             if inner and not _KEPT.search(stack):
                 cache = os.path.basename(os.path.dirname(path))
