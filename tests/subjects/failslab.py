@@ -296,11 +296,13 @@ def commands_that_change():
 def failing(request, tally):
     """
     (n, answer) of a request whose n-th allocation has failed, until none does;
-    what it changes is the caller's to look at, and to take back.
+    what it changes is the caller's to look at, and to take back.  Or of
+    request(n), where it cannot be done twice.
     """
     for nth in counting():
+        one = request(nth) if callable(request) else request
         with Again() as other:
-            code, _, injected = request.run(nth, other.nl)
+            code, _, injected = one.run(nth, other.nl)
         if not injected:
             return
         tally.injected += 1
@@ -763,10 +765,16 @@ def the_module_loads():
 
 
 def the_first_claim():
-    """It makes the sockets' type known; what is known already needs no memory."""
+    """
+    It makes the sockets' type known, of this protocol and at all; what is known
+    already needs no memory.
+    """
     global client
     client = Client(lab.right)
-    request = Request(K.CMD_PROTO_ADD, proto(253, claim="plain"))
+
+    def request(nth):
+        return Request(K.CMD_PROTO_ADD, proto(200 + nth, claim="plain"))
+
     tally = Tally("the first claim")
     for nth, code in failing(request, tally):
         there = len(client.protos())

@@ -426,6 +426,8 @@ storm = Storm()
 @tap.case
 def what_linux_keeps():
     """A datagram to an address that nobody has asked for before."""
+    if not objects.there_are():
+        raise tap.Skip("this kernel does not note who allocates")
     insmod.load()
     warm_up()
     first = objects.made_by("kraw")
@@ -520,7 +522,9 @@ def everything_at_once():
     tap.is_(storm.ended, 0, "nobody ended but by being killed")
     tap.is_(left, {}, "nothing is left of what was made")
     tap.is_(memory, [], "nothing is left of the module's memory")
-    tap.ok(busy > 5, "while it went on there was more", busy)
+    # without an account of memory there are only rules and the like to count
+    tap.ok(busy > (5 if objects.there_are() else 0),
+           "while it went on there was more", busy)
     for index, kind in enumerate(KINDS):
         tap.diag("%-17s %7d made" % (kind, made[index]))
     tap.diag("%d packets sent meanwhile, %d received" %

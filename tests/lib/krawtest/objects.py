@@ -52,6 +52,11 @@ def made_by(module):
     return found
 
 
+def there_are():
+    """Whether this kernel notes it at all (CONFIG_SLUB_DEBUG)."""
+    return bool(glob.glob(_SLAB + "/*/alloc_traces"))
+
+
 def of_cache(name):
     """How many objects of one cache live; 0 if there is no such cache."""
     try:
