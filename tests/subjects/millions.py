@@ -185,12 +185,8 @@ def two_on_each_cpu(family):
     with PREEMPT_RT one thread may have to stop in the middle of a packet while the
     other goes on with its own.
     """
-    sent, total = {}, TOTAL[family] // 4
+    total = TOTAL[family] // 4
     total -= total % (2 * BURST)
-
-    def send(space, by):
-        sent[space] = by.send(family, total)
-
     with contextlib.ExitStack() as stack:
         threads = []
         for space, by in ((lab.right, generator), (lab.other, second)):
@@ -201,7 +197,8 @@ def two_on_each_cpu(family):
                 stack.callback(one.close)
                 if program:
                     one.filter(program)
-            threads.append(threading.Thread(target=send, args=(space, by)))
+            threads.append(threading.Thread(target=by.send,
+                                            args=(family, total)))
         for thread in threads:
             thread.start()
         for thread in threads:
