@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* First: it has names of its own for what linux/filter.h defines. */
-#include <pcap/pcap.h>
+/* First, see there. */
+#include "libpcap.h"
 
 #include "bpf.h"
 #include "error.h"
@@ -45,12 +45,12 @@ static int tidy(const char *expr, char **kept)
 }
 
 /* A handle for compiling alone; it lives as long as the program does. */
-static pcap_t *compiler(void)
+static pcap_t *compiler(const struct libpcap *lib)
 {
 	static pcap_t *pcap;
 
 	if (!pcap)
-		pcap = pcap_open_dead(DLT_RAW, SNAPLEN);
+		pcap = lib->open_dead(DLT_RAW, SNAPLEN);
 	return pcap;
 }
 
@@ -76,24 +76,30 @@ static int copy_program(const struct bpf_program *program, const char *expr,
 int bpf_compile(const char *expr, struct sock_filter **code, unsigned int *len,
 		char **kept)
 {
+	const struct libpcap *lib;
 	struct bpf_program program;
-	pcap_t *pcap = compiler();
+	pcap_t *pcap;
 	int ret;
 
 	ret = tidy(expr, kept);
 	if (ret)
 		return ret;
+	ret = STATUS_REFUSED;
+	lib = libpcap("match");
+	if (!lib)
+		goto out;
+	pcap = compiler(lib);
 	if (!pcap) {
-		ret = refused("match: libpcap does not work here");
+		refused("match: libpcap does not work here");
 		goto out;
 	}
-	if (pcap_compile(pcap, &program, *kept, 1, PCAP_NETMASK_UNKNOWN) < 0) {
+	if (lib->compile(pcap, &program, *kept, 1, PCAP_NETMASK_UNKNOWN) < 0) {
 		ret = fail("match '%s': %s (packets start at their IP header here)",
-			   *kept, pcap_geterr(pcap));
+			   *kept, lib->geterr(pcap));
 		goto out;
 	}
 	ret = copy_program(&program, *kept, code, len);
-	pcap_freecode(&program);
+	lib->freecode(&program);
 out:
 	if (ret) {
 		free(*kept);

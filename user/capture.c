@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "capture.h"
 #include "error.h"
+#include "libpcap.h"
 #include "live.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pcap/pcap.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdio_ext.h>
@@ -16,6 +16,7 @@
 
 struct capture {
 	const char *name;
+	const struct libpcap *lib;
 	pcap_t *pcap;
 	pcap_dumper_t *dumper; /* owns the file */
 	FILE *file;
@@ -89,9 +90,12 @@ int capture_open(struct capture **capture, const char *name, uint32_t snaplen)
 
 	*capture = memset(new, 0, sizeof(*new));
 	new->name = name;
+	new->lib = libpcap(name);
+	if (!new->lib)
+		return STATUS_REFUSED;
 	new->pcap =
-		pcap_open_dead_with_tstamp_precision(DLT_RAW, snaplen,
-						     PCAP_TSTAMP_PRECISION_NANO);
+		new->lib->open_dead_with_tstamp_precision(DLT_RAW, snaplen,
+							  PCAP_TSTAMP_PRECISION_NANO);
 	if (!new->pcap)
 		return refused("%s: libpcap does not work here", name);
 	/* To be read as well, see cut(). */
@@ -99,10 +103,10 @@ int capture_open(struct capture **capture, const char *name, uint32_t snaplen)
 					fdopen(dup(STDOUT_FILENO), "w");
 	if (!new->file)
 		return refused("%s: cannot write: %s", name, strerror(errno));
-	new->dumper = pcap_dump_fopen(new->pcap, new->file);
+	new->dumper = new->lib->dump_fopen(new->pcap, new->file);
 	if (!new->dumper)
 		return refused("%s: cannot write: %s", name,
-			       pcap_geterr(new->pcap));
+			       new->lib->geterr(new->pcap));
 	return capture_flush(new);
 }
 
@@ -118,7 +122,7 @@ int capture_add(struct capture *capture, uint64_t time, const void *data,
 
 	if (capture->failed)
 		return 0;
-	pcap_dump((u_char *)capture->dumper, &head, data);
+	capture->lib->dump((u_char *)capture->dumper, &head, data);
 	capture->added++;
 	return ferror(capture->file) ? fail_with(capture, errno) : 0;
 }
@@ -131,12 +135,12 @@ int capture_close(struct capture *capture)
 		return 0;
 	if (capture->dumper) {
 		ret = capture_flush(capture);
-		pcap_dump_close(capture->dumper);
+		capture->lib->dump_close(capture->dumper);
 	} else if (capture->file) {
 		fclose(capture->file);
 	}
 	if (capture->pcap)
-		pcap_close(capture->pcap);
+		capture->lib->close(capture->pcap);
 	free(capture);
 	return ret;
 }

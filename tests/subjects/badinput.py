@@ -419,6 +419,29 @@ def alone():
 
 
 @tap.case
+def a_libpcap_that_cannot_be_used():
+    """It is loaded by what needs it; in its place is a file that is none."""
+    before = client.state()
+    there = "/run/no-libpcap"
+    os.mkdir(there)
+    open(os.path.join(there, "libpcap.so.0.8"), "w").close()
+    capture = os.path.join(there, "capture")
+    for words in ("rule add proto 253 match ip deliver raw",
+                  "trace proto 253 -w " + capture):
+        told = lab.right.run(tool.KRAW, *words.split(),
+                             env={**os.environ, "LD_LIBRARY_PATH": there})
+        tap.is_((told.returncode, told.stdout), (2, ""), words + ": status")
+        if one_line(told.stderr, words):
+            tap.has(told.stderr, "apt install libpcap0.8",
+                    words + ": says what would help")
+    tap.ok(not os.path.exists(capture), "and leaves no capture file")
+    tap.is_(lab.right.run(tool.KRAW, "proto", "show", "253",
+                          env={**os.environ, "LD_LIBRARY_PATH": there}
+                          ).returncode, 0, "other commands do without")
+    tap.is_(client.state(), before, "nothing has changed")
+
+
+@tap.case
 def no_permission():
     before = client.state()
     told = lab.right.run(tool.KRAW, "proto", "add", "99", user=65534,
