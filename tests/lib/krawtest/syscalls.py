@@ -6,7 +6,6 @@ System calls that Python has no words for: their numbers on this machine.
 """
 import ctypes
 import os
-import platform
 
 _NAMES = ("write", "close", "socket", "connect", "sendto", "recvfrom", "recvmsg",
           "bind", "setsockopt", "getsockopt", "unshare", "finit_module",
@@ -17,7 +16,7 @@ NUMBERS = dict(zip(_NAMES, {
     "s390x": (4, 6, 359, 362, 369, 371, 372, 361, 366, 365, 303, 344, 129, 288,
               262, 351),
     "aarch64": (64, 57, 198, 203, 206, 207, 212, 200, 208, 209, 97, 273, 106, 56,
-                115, 280)}[platform.machine()]))
+                115, 280)}[os.uname().machine]))
 _libc = ctypes.CDLL(None, use_errno=True)
 
 

@@ -9,7 +9,6 @@ exits with 0 if every point passed, else 1.
 """
 import os
 import sys
-import traceback
 
 _count = 0
 _failed = 0
@@ -135,6 +134,12 @@ def _title(func, args):
     return ", ".join(words)
 
 
+def _traceback():
+    """Python's module, which takes a tenth of a second to load in a VM."""
+    import traceback
+    return traceback
+
+
 def _guarded(title, func, args=()):
     """Run func; an exception becomes one failed point."""
     global _prefix
@@ -150,7 +155,7 @@ def _guarded(title, func, args=()):
         raise
     except Exception as error:
         _point(False, "%s: %s" % (type(error).__name__, error))
-        diag(traceback.format_exc())
+        diag(_traceback().format_exc())
     finally:
         _prefix = ""
 
@@ -181,7 +186,7 @@ def done(bail_why=None):
 
 def _fatal(kind, error, trace):
     """An exception outside of any case, for example in the preparations."""
-    diag("".join(traceback.format_exception(kind, error, trace)))
+    diag("".join(_traceback().format_exception(kind, error, trace)))
     try:
         done(bail_why="%s: %s" % (kind.__name__, error))
     except SystemExit:
