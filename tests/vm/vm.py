@@ -140,9 +140,12 @@ class Machine:
             key = re.sub(r'fd=\d+|path=[^ ]*console', '', ' '.join(command)) + qemu_version(program)
             self.state = os.path.join(
                 snapshots, hashlib.sha256(key.encode()).hexdigest()[:12] + '.state')
-            if os.path.exists(self.state):
+            try:
+                theirs.append(open(self.state, 'rb'))
+                command += ['-incoming', f'fd:{theirs[-1].fileno()}']
                 self.restored = True
-                command += ['-incoming', f'exec:cat {shlex.quote(self.state)}']
+            except FileNotFoundError:
+                pass
         if plugin:
             command += ['-plugin', plugin]
         if tty:
@@ -150,9 +153,9 @@ class Machine:
         self.process = subprocess.Popen(
             command, stdin=None if tty else subprocess.DEVNULL,
             stdout=None if tty else subprocess.DEVNULL, stderr=subprocess.PIPE,
-            pass_fds=[s.fileno() for s in theirs])
-        for s in theirs:
-            s.close()
+            pass_fds=[file.fileno() for file in theirs])
+        for file in theirs:
+            file.close()
 
     def command(self, name, **arguments):
         """A QMP command and its result."""
