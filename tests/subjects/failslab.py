@@ -20,7 +20,7 @@ import sys
 from contextlib import ExitStack
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from krawtest import inject, insmod, packet, sock, tap, tool
+from krawtest import inject, insmod, packet, sock, system, tap, tool
 from krawtest.client import Client, K, genl, packet as sample, proto, read, \
     rule, u8, u32
 from krawtest.dgram import Dgram
@@ -46,8 +46,7 @@ injector = tap.cleanup(inject.Injector())
 client = tap.cleanup(Client(lab.right))
 listener = tap.cleanup(Client(lab.right))
 # each claim that goes waits for a grace period
-with open("/sys/kernel/rcu_expedited", "w") as expedited:
-    expedited.write("1")
+system.write("/sys/kernel/rcu_expedited", "1")
 listener.nl.join(listener.family.groups["config"])
 # events of sockets are made for it; it reads none
 tap.cleanup(Client(lab.right)).nl.join(client.family.groups["sockets"])

@@ -24,7 +24,7 @@ sys.dont_write_bytecode = True
 import genl  # noqa: E402
 import grammar  # noqa: E402
 import spec  # noqa: E402
-from krawtest import clock, inject, tap, tool  # noqa: E402
+from krawtest import clock, inject, system, tap, tool  # noqa: E402
 from krawtest.client import Client  # noqa: E402
 from krawtest.netns import Lab  # noqa: E402
 
@@ -38,10 +38,8 @@ lab = tap.cleanup(Lab())
 module = tap.cleanup(tool.Module())
 # each claim that goes waits for a grace period; and a socket of a protocol that
 # nobody claims looks for a module
-for name, value in (("/sys/kernel/rcu_expedited", "1"),
-                    ("/proc/sys/kernel/modprobe", "\n")):
-    with open(name, "w") as file:
-        file.write(value)
+system.write("/sys/kernel/rcu_expedited", "1")
+system.write("/proc/sys/kernel/modprobe", "\n")
 
 
 @tap.case

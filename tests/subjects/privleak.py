@@ -20,7 +20,7 @@ import struct
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from krawtest import packet, sock, tap, tool
+from krawtest import packet, sock, system, tap, tool
 from krawtest.client import Client, K, genl, proto, rule, u8, u32
 from krawtest.client import packet as packet_nest
 from krawtest.dgram import user
@@ -360,8 +360,7 @@ def without_names():
         not tool.command("insmod", copy).status
 
 
-with open("/proc/sys/kernel/pid_max", "w") as limit:
-    limit.write("4194304\n")
+system.write("/proc/sys/kernel/pid_max", "4194304\n")
 nameless = without_names()
 inodes, held = plant()
 WANTED = markers(inodes)

@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from krawtest import clock, sock, tap, tool
+from krawtest import clock, sock, system, tap, tool
 from krawtest.dgram import Dgram, error
 from krawtest.manage import Count, managed
 from krawtest.netns import Lab
@@ -215,8 +215,8 @@ def one_address(family):
 def names():
     """A name with addresses in both families; one that there is not."""
     with managed(PROTO, lab.right, "claim ports"):
-        with open("/etc/hosts", "a") as file:
-            file.write("10.9.0.2 both.example\nfd09::2 both.example\n")
+        system.append("/etc/hosts",
+                      "10.9.0.2 both.example\nfd09::2 both.example\n")
         with Listen("both.example", "port", "7", sockets=2) as one:
             tap.is_(one.sockets,
                     ["listening proto 253 type dgram family ipv6 at fd09::2 "

@@ -11,7 +11,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from krawtest import clock, ftrace, packet, sock, tap, tool
+from krawtest import clock, ftrace, packet, sock, system, tap, tool
 from krawtest.client import Client, K, Refused, rule
 from krawtest.manage import managed
 from krawtest.netns import SOURCES, Lab
@@ -430,8 +430,7 @@ def full_speed(family, rcvbuf, count, read):
 def ten_thousand_packets():
     """What was recorded and what was lost is what was sent."""
     # what waits for the receiver's softirq is not lost on the way
-    with open("/proc/sys/net/core/netdev_max_backlog", "w") as file:
-        file.write("20000\n")
+    system.write("/proc/sys/net/core/netdev_max_backlog", "20000\n")
     with managed(PROTO, lab.right, "deliver none"):
         for family, rcvbuf, read in ((4, 1 << 24, COUNT // 10),
                                      (6, 1 << 15, COUNT // 5), (4, 4096, 0)):

@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from krawtest import clock, packet, sock, tap, tool
+from krawtest import clock, packet, sock, system, tap, tool
 from krawtest.live import Trace
 from krawtest.manage import managed
 from krawtest.netns import Lab
@@ -161,8 +161,7 @@ def capture_file():
 @tap.case
 def at_full_speed():
     """Lines: printed + lost = sent; a file, too."""
-    with open("/proc/sys/net/core/netdev_max_backlog", "w") as file:
-        file.write("20000\n")
+    system.write("/proc/sys/net/core/netdev_max_backlog", "20000\n")
     with lab.left:
         out = socket.socket(socket.AF_INET, socket.SOCK_RAW, PROTO)
     out.connect((lab.r0.addr[4], 0))

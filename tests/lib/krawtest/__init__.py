@@ -42,6 +42,7 @@ Modules, one concept each:
     tool      the kraw command, insmod, rmmod, modprobe
     hooks     nft list hooks
     syscalls  numbers of system calls
+    system    files of the whole system, as they were in the end
     inject    system calls whose n-th allocation fails
     tun       a device whose packets come from a descriptor
     raw7      the programs of tests/raw7, run and compared

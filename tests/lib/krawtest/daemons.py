@@ -6,7 +6,7 @@ daemons and the like.  What is not there skips the case.
 import os
 import subprocess
 
-from . import clock, tap
+from . import clock, system, tap
 
 # The module lies in the folder of this run, CACHE/run/JOB.
 DAEMONS = os.path.normpath(os.path.join(
@@ -84,10 +84,8 @@ router ospf6
 
     def __init__(self, link, host):
         name = link.namespace.name
-        with open("/etc/group") as file:
-            groups = file.read()
-        if "frrvty:" not in groups:
-            write("/etc/group", groups + "frrvty:x:9999:root\n")
+        if "frrvty:" not in system.read("/etc/group"):
+            system.append("/etc/group", "frrvty:x:9999:root\n")
         link.namespace.ip("addr add 10.77.0.%d/32 dev lo" % host,
                           "addr add fd77::%d/128 dev lo" % host)
         where = "/run/frr-%s/" % name
