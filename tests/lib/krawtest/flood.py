@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import struct
+import time
 
 from . import clock, packet, sock
 
@@ -21,10 +22,10 @@ SENT, READ, TURNS, SLOT0 = range(4)	# in shared memory
 
 class Flood:
     """
-    A process that sends without a pause: over the veth pair and the loopback
-    device of lab.right, which has raw sockets open, and onto devices of
-    lab.left whose indices stand at SLOT0 and behind.  It counts in memory that
-    we share.
+    A process that sends half of the time, all of its CPU's time would be taken
+    from what it is to disturb: over the veth pair and the loopback device of
+    lab.right, which has raw sockets open, and onto devices of lab.left whose
+    indices stand at SLOT0 and behind.  It counts in memory that we share.
     """
     def __init__(self, lab, proto):
         self._memory = mmap.mmap(-1, 4096)
@@ -57,6 +58,7 @@ class Flood:
         os.sched_setaffinity(0, range(os.cpu_count()))
         os.nice(5)
         for turn in range(1, 1 << 62):
+            start = time.monotonic()
             for sender, data, dst in self._senders:
                 for _ in range(4):
                     try:
@@ -76,6 +78,7 @@ class Flood:
                 self._counts[READ] += len(reader.drain())
                 reader.headers.clear()
             self._counts[TURNS] = turn
+            time.sleep(time.monotonic() - start)
 
     def __getitem__(self, index):
         return self._counts[index]
