@@ -2,12 +2,13 @@
 /* A module that does what kraw must not, to see that the VM notices. */
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
 static char *fault = "";
 module_param(fault, charp, 0);
-MODULE_PARM_DESC(fault, "warn, leak, oops, lock, sleep, shift or free");
+MODULE_PARM_DESC(fault, "warn, leak, oops, rcu, reader, lock, sleep, shift or free");
 
 static DEFINE_MUTEX(one);
 static DEFINE_MUTEX(two);
@@ -32,6 +33,22 @@ static void sleep(void)
 	mutex_lock(&one);
 	mutex_unlock(&one);
 	spin_unlock(&spin);
+}
+
+/* What RCU protects, without telling it. */
+static void rcu(void)
+{
+	static int __rcu *pointer;
+
+	barrier_data(rcu_dereference(pointer));
+}
+
+static void reader(void)
+{
+	rcu_read_lock();
+	mutex_lock(&one);
+	mutex_unlock(&one);
+	rcu_read_unlock();
 }
 
 static void shift(void)
@@ -59,6 +76,10 @@ static int __init faulty_init(void)
 		WARN(1, "kraw_faulty: on purpose\n");
 	if (!strcmp(fault, "oops"))
 		*(volatile int *)8 = 0;
+	if (!strcmp(fault, "rcu"))
+		rcu();
+	if (!strcmp(fault, "reader"))
+		reader();
 	if (!strcmp(fault, "lock"))
 		lock();
 	if (!strcmp(fault, "sleep"))
