@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
+# leaves: sctp.ko, which cannot be unloaded
 """
 A number whose handler the kernel has cannot be claimed, and the refusal names
 the holder; managing it without a claim works and changes nothing.  A module

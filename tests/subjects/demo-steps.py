@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
+# leaves: sctp.ko, which cannot be unloaded
 """
 Every step of `make demo`, asserted, and the order of receipt (raw sockets
 before the kernel's handler, raw(7) R15) proved in two more ways.

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
+# leaves: sctp.ko, which cannot be unloaded
 """
 What `explain` says about a packet is what happens to it: a thousand random
 packets in random configurations are explained, then sent, and every socket,

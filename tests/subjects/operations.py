@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
+# leaves: sctp.ko, which cannot be unloaded
 """
 When what is around kraw fails: a reader that dies or hangs, a tool that is
 killed, a module that comes later; and the way back to plain Linux in one command.

@@ -4,8 +4,9 @@ krawtest: the library under kraw's test subjects and its demo.
 
 A subject is an executable Python file in tests/subjects; it runs as root, alone,
 in a VM that is as if it had just booted, and prints TAP.  Another subject may
-have had the VM before, if that left nothing behind.  One that says `# cpus: N`,
-`# boot: PARAMETERS` or `# alone` gets a VM of its own.  The smallest useful one:
+have had the VM before, if that left nothing behind; one that always does says
+`# leaves: WHAT`.  One that says `# cpus: N`, `# boot: PARAMETERS` or `# alone: WHY`
+gets a VM of its own.  The smallest useful one:
 
     #!/usr/bin/python3
     # SPDX-License-Identifier: GPL-2.0
