@@ -3,7 +3,8 @@
 CACHE := $(CURDIR)/.cache
 KERNEL ?= stock
 KERNELS ?= $(KERNEL)
-JOBS ?= 2
+# one more than CPUs: tests wait for each other and for time to pass
+JOBS ?= 3
 
 export KERNELS T JOBS
 
