@@ -3,8 +3,7 @@
 CACHE := $(CURDIR)/.cache
 KERNEL ?= stock
 KERNELS ?= $(KERNEL)
-# one more than CPUs: tests wait for each other and for time to pass
-JOBS ?= 3
+JOBS ?= 2
 
 export KERNELS T JOBS
 
