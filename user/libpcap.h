@@ -6,7 +6,7 @@
 #include <pcap/pcap.h>
 
 /*
- * libpcap, loaded by the first command that needs it: Debian's brings nine more
+ * libpcap, loaded by the first command that needs it: Debian's brings eight more
  * libraries, and to load them all costs more than the rest of most commands.
  */
 struct libpcap {
