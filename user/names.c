@@ -185,19 +185,27 @@ static const struct {
 
 const char *protocol_name(uint8_t number)
 {
+	/* A table may name each many times, so the system's list is read once. */
+	static const char *names[256];
+	static bool known;
 	const struct protoent *entry;
 	unsigned int i;
 
-	/* There 0 is called "ip", which is not what it means in a packet. */
-	if (!number)
-		return NULL;
-	entry = getprotobynumber(number);
-	if (entry)
-		return entry->p_name;
+	if (known)
+		return names[number];
+	known = true;
+	setprotoent(1);
+	while ((entry = getprotoent())) {
+		/* There 0 is called "ip", which is not what it means in a packet. */
+		i = entry->p_proto;
+		if (i && i < ARRAY_SIZE(names) && !names[i])
+			names[i] = xstrdup(entry->p_name);
+	}
+	endprotoent();
 	for (i = 0; i < ARRAY_SIZE(protocols); i++)
-		if (protocols[i].number == number)
-			return protocols[i].name;
-	return NULL;
+		if (!names[protocols[i].number])
+			names[protocols[i].number] = protocols[i].name;
+	return names[number];
 }
 
 int protocol_number(const char *name)

@@ -32,7 +32,7 @@ const char *name_of(const struct names *names, unsigned int value);
 /* The value of a word, or tells which words there are. */
 int name_parse(const struct names *names, const char *word, uint8_t *value);
 
-/* The name of a protocol number, or NULL. Valid until the next call. */
+/* The name of a protocol number, or NULL. */
 const char *protocol_name(uint8_t number);
 
 /* The number of a DSCP name (cs0, af11, ef), in any case, or -1. */
