@@ -7,6 +7,7 @@ not, and to ask the kernel what a family accepts. Knows no specification.
 import errno
 import socket
 import struct
+import sys
 from collections import namedtuple
 
 NETLINK_GENERIC = 16
@@ -49,21 +50,24 @@ class Refused(OSError):
         self.offset = offset
 
 
+_HEADER = struct.Struct("=HH")
+
+
 def attr(kind, payload=b""):
     """One attribute; payload is bytes, or a list of attributes for a nest."""
     if isinstance(payload, list):
         kind |= NESTED
         payload = b"".join(payload)
-    return (struct.pack("=HH", 4 + len(payload), kind) + payload +
+    return (_HEADER.pack(4 + len(payload), kind) + payload +
             bytes(-len(payload) % 4))
 
 
 def attrs(data):
     """The attributes in data: (type, payload) each, in their order."""
-    at = 0
-    while at + 4 <= len(data):
-        size, kind = struct.unpack_from("=HH", data, at)
-        if size < 4 or at + size > len(data):
+    at, end = 0, len(data)
+    while at + 4 <= end:
+        size, kind = _HEADER.unpack_from(data, at)
+        if size < 4 or at + size > end:
             raise ValueError(f"attribute of {size} bytes at {at}")
         yield kind & 0x3fff, data[at + 4:at + size]
         at += (size + 3) & ~3
@@ -71,10 +75,9 @@ def attrs(data):
 
 def number(payload):
     """An unsigned integer in host byte order, of any size."""
-    return {1: lambda: payload[0],
-            2: lambda: struct.unpack("=H", payload)[0],
-            4: lambda: struct.unpack("=I", payload)[0],
-            8: lambda: struct.unpack("=Q", payload)[0]}[len(payload)]()
+    if len(payload) not in (1, 2, 4, 8):
+        raise ValueError(f"number of {len(payload)} bytes")
+    return int.from_bytes(payload, sys.byteorder)
 
 
 def text(payload):

@@ -21,6 +21,9 @@ POLICY_TYPE = {"flag": 1, "u8": 2, "u16": 3, "u32": 4, "u64": 5, "binary": 10,
                "string": 12, "nest": 13}
 BITS = {"u8": 8, "u16": 16, "u32": 32, "u64": 64}
 
+# in C if it is there: a tenth of the time
+QUICK = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 
 def c_name(*parts):
     return "".join(parts).upper().replace("-", "_")
@@ -29,7 +32,7 @@ def c_name(*parts):
 class Spec:
     def __init__(self, path=PATH):
         with open(path, encoding="utf-8") as stream:
-            self.yaml = yaml.safe_load(stream)
+            self.yaml = yaml.load(stream, QUICK)
         self.family = self.yaml["name"]
         self.definitions = {d["name"]: d for d in self.yaml["definitions"]}
         self.sets = {s["name"]: self._attributes(s)

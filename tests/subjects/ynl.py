@@ -9,6 +9,8 @@ import socket
 import struct
 import sys
 
+import yaml
+
 sys.path[:0] = [os.path.join(os.path.dirname(os.path.realpath(__file__)),
                              "..", part) for part in ("lib", "spec")]
 sys.dont_write_bytecode = True
@@ -27,6 +29,9 @@ if not tree:
 sys.path.insert(0, str(tree / "tools/net/ynl"))
 from lib import NlError, YnlFamily  # noqa: E402
 
+# It reads two files of thousands of lines each time.
+yaml.SafeLoader = spec.QUICK
+
 SCHEMA = str(tree / ynl_tree.SCHEMA)
 ECHO = 0x8
 
@@ -40,8 +45,8 @@ module = tap.cleanup(tool.Module())
 class Client(YnlFamily):
     """The kernel's client, with two things that tests want."""
 
-    def __init__(self):
-        super().__init__(str(spec.PATH), SCHEMA)
+    def __init__(self, schema=SCHEMA):
+        super().__init__(str(spec.PATH), schema)
         # Not settimeout(): check_ntf() would wait in spite of MSG_DONTWAIT.
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO,
                              struct.pack("=qq", 60, 0))
@@ -62,7 +67,7 @@ class Client(YnlFamily):
 
 class Listener(Client):
     def __init__(self):
-        super().__init__()
+        super().__init__("")		# it was right a moment ago
         self.ntf_subscribe("config")
 
     def next(self):

@@ -45,11 +45,25 @@ def _constants():
 K = _constants()
 
 
-def _names(prefix):
-    return {value: name[len(prefix):].lower()
-            for name, value in vars(K).items()
-            if name.startswith(prefix) and
-            name[len(prefix):] not in ("MAX", "UNSPEC", "PAD")}
+_BYTES = {"src", "dst", "bpf", "local", "peer", "icmp_filter", "users"}
+_TEXT = {"dev", "expr", "symbol", "module", "mirror", "comment", "handler"}
+
+
+def _flag_or_number(payload):
+    return genl.number(payload) if payload else True
+
+
+def _fields(prefix, nests=()):
+    """By kind: name, and what makes a value of a payload; None for `nests`."""
+    def value_of(name):
+        if name in nests:
+            return None
+        return bytes if name in _BYTES else \
+            genl.text if name in _TEXT else _flag_or_number
+    return {value: (name, value_of(name)) for value, name in
+            ((value, name[len(prefix):].lower())
+             for name, value in vars(K).items() if name.startswith(prefix))
+            if name not in ("max", "unspec", "pad")}
 
 
 _TOP = {K.A_GENERATION: "generation", K.A_FLAGS: "flags", K.A_PROTO: "proto",
@@ -58,15 +72,15 @@ _TOP = {K.A_GENERATION: "generation", K.A_FLAGS: "flags", K.A_PROTO: "proto",
         K.A_SOCKET: "socket", K.A_PID: "pid", K.A_COMM: "comm",
         K.A_PROTO_COUNT: "proto_count", K.A_RULE_COUNT: "rule_count",
         K.A_OPEN: "open", K.A_EVENT: "event"}
-_NESTS = {"proto": _names("PROTO_A_"), "rule": _names("RULE_A_"),
-          "handler": _names("HANDLER_A_"), "stats": _names("STATS_A_"),
-          "packet": _names("PACKET_A_"), "step": _names("STEP_A_"),
-          "trace": _names("TRACE_A_"),
-          "trace_socket": _names("TRACE_SOCKET_A_"),
-          "socket": _names("SOCKET_A_"), "open": _names("OPEN_A_"),
-          "entry": _names("USER_A_"), "event": _names("EVENT_A_")}
-_BYTES = ("src", "dst", "bpf", "local", "peer", "icmp_filter", "users")
-_TEXT = ("dev", "expr", "symbol", "module", "mirror", "comment", "handler")
+_NESTS = {"proto": _fields("PROTO_A_", ("stats",)),
+          "rule": _fields("RULE_A_"),
+          "handler": _fields("HANDLER_A_"), "stats": _fields("STATS_A_"),
+          "packet": _fields("PACKET_A_"), "step": _fields("STEP_A_"),
+          "trace": _fields("TRACE_A_", ("socket", "dgram")),
+          "trace_socket": _fields("TRACE_SOCKET_A_"),
+          "socket": _fields("SOCKET_A_"),
+          "open": _fields("OPEN_A_", ("entry",)),
+          "entry": _fields("USER_A_"), "event": _fields("EVENT_A_")}
 _FLAGS = ("fragment", "hdrincl", "spoofed", "trace", "one_reuseport")
 _SIZES = {"pref": "=I", "handle": "=I", "len_min": "=I", "len_max": "=I",
           "mark": "=I", "mark_mask": "=I", "uid_min": "=I", "uid_max": "=I",
@@ -169,28 +183,20 @@ def generation(value):
 
 # --- reading -----------------------------------------------------------------
 
-def _value(name, payload):
-    if name in _BYTES:
-        return payload
-    if name in _TEXT:
-        return genl.text(payload)
-    return genl.number(payload) if payload else True	# a flag
-
-
-def _nest(names, payload):
+def _nest(fields, payload):
     out = {}
     for kind, data in genl.attrs(payload):
-        name = names.get(kind)
-        if name == "stats":
+        name, value = fields.get(kind, (None, None))
+        if value:
+            out[name] = value(data)
+        elif name == "stats":
             stats = _nest(_NESTS["stats"], data)
             out.setdefault("stats", {})[stats.pop("family")] = stats
-        elif names is _NESTS["trace"] and name in ("socket", "dgram"):
-            out.setdefault(name, []).append(
-                _nest(_NESTS["trace_socket"], data))
         elif name == "entry":
             out[name] = _nest(_NESTS[name], data)
         elif name:
-            out[name] = _value(name, data)
+            out.setdefault(name, []).append(
+                _nest(_NESTS["trace_socket"], data))
     return out
 
 
@@ -275,6 +281,11 @@ class Client:
         """All rules, with counters."""
         return [m["rule"] for m in self._dump(K.CMD_RULE_GET)]
 
+    def rules_as_they_are(self):
+        """All rules, each as the bytes of its nest: to compare many."""
+        messages = self.send(K.CMD_RULE_GET, flags=genl.DUMP)
+        return [dict(genl.attrs(m.payload))[K.A_RULE] for m in messages]
+
     def handlers(self):
         """The host's handler table, without what is said of namespaces."""
         return [{name: value & ~K.HANDLER_HERE if name == "flags" else value
@@ -352,8 +363,8 @@ class Dump:
         self.interrupted = False
         self.done = False
 
-    def step(self):
-        """The objects of the next datagram."""
+    def _messages(self):
+        """The messages of the next datagram."""
         out = []
         for kind, message in self._nl.receive():
             if message.seq != self._nl.seq:
@@ -364,8 +375,18 @@ class Dump:
                 self.done = True
                 genl.Socket._check(kind, message)
             else:
-                out.append(read(message.payload))
+                out.append(message)
         return out
+
+    def step(self):
+        """The objects of the next datagram."""
+        return [read(message.payload) for message in self._messages()]
+
+    def end(self):
+        """Read to the end, whatever is there; was it interrupted?"""
+        while not self.done:
+            self._messages()
+        return self.interrupted
 
     def rest(self):
         """Everything up to the end."""
