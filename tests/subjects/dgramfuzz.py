@@ -33,60 +33,74 @@ LEVELS = [0, 1, 41, 253, 254, 17, 255]
 MINE = {4: "10.9.0.2", 6: "fd09::2"}
 
 
-def sockaddr(rng):
+ADDRESSES = {family: [socket.inet_pton(FAMILY[family], text) for text in texts]
+             for family, texts in (
+                 (4, (MINE[4], "0.0.0.0", "127.0.0.1", "224.0.0.9",
+                      "10.9.0.255")),
+                 (6, (MINE[6], "::", "::1", "ff02::9", "::ffff:10.9.0.2")))}
+
+
+class Dice(random.Random):
+    """What is random about a call. choice() and randrange() cost as much as it."""
+    def below(self, end):
+        """A number."""
+        return int(self.random() * end)
+
+    def pick(self, *some):
+        """One of these."""
+        return some[int(self.random() * len(some))]
+
+
+def sockaddr(dice):
     """Something that looks like an address, more or less."""
-    family = rng.choice([4, 6, 4, 6, 0])
+    family = dice.pick(4, 6, 4, 6, 0)
     if not family:
-        return rng.randbytes(rng.randrange(40))
-    address = socket.inet_pton(FAMILY[family], rng.choice(
-        [MINE[family], {4: "0.0.0.0", 6: "::"}[family],
-         {4: "127.0.0.1", 6: "::1"}[family],
-         {4: "224.0.0.9", 6: "ff02::9"}[family],
-         {4: "10.9.0.255", 6: "::ffff:10.9.0.2"}[family]]))
-    port = rng.choice([0, 0, 7000, 7001, rng.randrange(65536)])
+        return dice.randbytes(dice.below(40))
+    address = dice.pick(*ADDRESSES[family])
+    port = dice.pick(0, 0, 7000, 7001, dice.below(65536))
     data = struct.pack("=H", FAMILY[family]) + struct.pack("!H", port) + \
         (address + bytes(8) if family == 4 else bytes(4) + address + bytes(4))
-    return data[:rng.choice([len(data)] * 8 + [rng.randrange(len(data))])]
+    return data if dice.below(9) else data[:dice.below(len(data))]
 
 
-def random_call(rng, fds):
+def random_call(dice, fds):
     """One call; 0 or an errno."""
-    fd = rng.choice(fds)
-    kind = rng.randrange(8)
-    data = rng.randbytes(rng.choice([0, 1, 4, 4, 4, 8, 16, 40, 200]))
+    fd = dice.pick(*fds)
+    kind = dice.below(8)
+    data = dice.randbytes(dice.pick(0, 1, 4, 4, 4, 8, 16, 40, 200))
     if kind < 3:
-        level, option = rng.choice(LEVELS), rng.randrange(90)
-        if rng.random() < 0.05:
+        level, option = dice.pick(*LEVELS), dice.below(90)
+        if dice.random() < 0.05:
             option = 0x6b01
         if kind == 2:
-            size = ctypes.c_int(rng.choice([0, 1, 4, 64, -1]))
+            size = ctypes.c_int(dice.pick(0, 1, 4, 64, -1))
             buffer = ctypes.create_string_buffer(256)
             return libc.getsockopt(fd, level, option, buffer,
                                    ctypes.byref(size))
-        if rng.random() < 0.5:
-            data = struct.pack("=i", rng.choice([0, 1, 2, 255, -1]))
+        if dice.random() < 0.5:
+            data = struct.pack("=i", dice.pick(0, 1, 2, 255, -1))
         return libc.setsockopt(fd, level, option, data, len(data))
-    address = sockaddr(rng)
+    if kind == 5:
+        return libc.recv(fd, ctypes.create_string_buffer(512), 512,
+                         dice.pick(0, 2, 0x20, 0x2000) | 0x40)
+    if kind == 6:
+        return libc.shutdown(fd, dice.below(3)) \
+            if dice.random() < 0.02 else 0
+    address = sockaddr(dice)
     if kind == 3:
         return libc.bind(fd, address, len(address))
     if kind == 4:
         return libc.connect(fd, address, len(address))
-    if kind == 5:
-        return libc.recv(fd, ctypes.create_string_buffer(512), 512,
-                         rng.choice([0, 2, 0x20, 0x2000]) | 0x40)
-    if kind == 6:
-        return libc.shutdown(fd, rng.randrange(3)) \
-            if rng.random() < 0.02 else 0
     return libc.sendto(fd, data, len(data),
-                       rng.choice([0, 0, 0, 4, 0x800, 0x8000]) | 0x40,
-                       address if rng.random() < 0.8 else None, len(address))
+                       dice.pick(0, 0, 0, 4, 0x800, 0x8000) | 0x40,
+                       address if dice.random() < 0.8 else None, len(address))
 
 
 @tap.case
 def random_calls():
     seed = random.randrange(1 << 32)
     tap.diag("seed %d" % seed)
-    rng = random.Random(seed)
+    dice = Dice(seed)
     with managed(253, lab.right, "claim plain"), \
             managed(254, lab.right, "claim ports"):
         done = good = 0
@@ -98,7 +112,7 @@ def random_calls():
                 one.setblocking(False)
             fds = [one.fileno() for one in ones]
             for _ in range(500):
-                good += random_call(rng, fds) >= 0
+                good += random_call(dice, fds) >= 0
             done += 500
             for one in ones:
                 one.close()

@@ -27,6 +27,7 @@ SAMPLES = 500 if clock.SLOW == 1 else 100
 # Between two packets: a slow kernel must find time for the rest, too.
 PAUSE = 0.001 if clock.SLOW == 1 else 0.01
 WINDOWS = 7 if clock.SLOW == 1 else 3	# of time, with edits and without
+SECOND = 1			# of them without edits, at most
 BOUND = 4			# times longer that packets may wait
 LIMIT = 256			# bytes a rule, besides its counters
 VERDICTS = ("raw", "kernel", "none")
@@ -59,15 +60,18 @@ def verdict(n):
     return VERDICTS[n % 3]
 
 
-def write(count=MANY):
+def line(n):
+    """It, as a command."""
+    return "rule add proto 253 pref %d src %s deliver %s\n" % (
+        pref(n), source(n), verdict(n))
+
+
+def write(count):
     """A file with so many rules: one for STEADY and the first of those."""
     with open(FILE, "w") as file:
         file.write("proto add 253 deliver reject unreach never\n"
                    "rule add proto 253 pref 1 src %s deliver raw\n" % STEADY)
-        file.writelines("rule add proto 253 pref %d src %s deliver %s\n" %
-                        (pref(n), source(n), verdict(n)) for n in
-                        range(count - 1))
-    return FILE
+        file.writelines(map(line, range(count - 1)))
 
 
 def get(number):
@@ -153,7 +157,7 @@ def used(before):
 
 @tap.case
 def applied():
-    write()
+    write(MANY)
     client.apply(proto(PROTO), rule(PROTO, "raw"))	# what one takes anyway
     before, slab = meminfo(), slabs()
     start = time.monotonic()
@@ -313,7 +317,7 @@ def without_a_pause(what, where):
             took = time.monotonic() - start
             with_it.append(steady.longest())
             steady.begin()
-            idle(took)
+            idle(min(took, SECOND))
             before.append(steady.longest())
             # A lock held meanwhile would make a gap as long as all of it.
             if min(with_it) <= took * 1000 / 8:
@@ -365,7 +369,8 @@ def rules_max_reached():
         tap.is_(refused and refused.name, "ENOSPC", "by netlink")
         full("rule replace proto 253 pref 2 src 10.1.1.1 deliver raw", MANY,
              "replace of what is not there")
-        write(MANY + 1)
+        with open(FILE, "a") as file:
+            file.write(line(LAST + 1))
         full("apply " + FILE, MANY, "apply of one more")
         full("apply --check " + FILE, MANY, "apply --check of one more")
         client.send(K.CMD_RULE_REPLACE, rule(PROTO, "raw", pref=pref(1),

@@ -3,6 +3,7 @@
 Packets as bytes: builders for what the subjects send, readers for what they
 get back.  No checks: a test must be able to build what is wrong.
 """
+import functools
 import struct
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
@@ -20,6 +21,7 @@ def checksum(data):
     return ~total & 0xffff
 
 
+@functools.lru_cache(1000)
 def _aton(addr):
     return inet_pton(AF_INET6 if ":" in addr else AF_INET, addr)
 
@@ -162,6 +164,12 @@ def sctp_init(sport, dport, tag):
 
 
 # --- reading -----------------------------------------------------------------
+
+def destination(data):
+    """Of an IP packet, as text."""
+    return inet_ntop(AF_INET, data[16:20]) if data[0] >> 4 == 4 else \
+        inet_ntop(AF_INET6, data[24:40])
+
 
 class Seen:
     """An IP packet taken apart: src, dst, proto, ttl, header, payload."""

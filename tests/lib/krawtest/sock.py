@@ -111,7 +111,7 @@ class Sender:
 
     def send(self, data):
         """Send an IP packet to the destination in its header."""
-        self.sock.sendto(data, (packet.Seen(data).dst, 0))
+        self.sock.sendto(data, (packet.destination(data), 0))
 
     def close(self):
         """Close the socket."""
