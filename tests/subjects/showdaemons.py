@@ -199,7 +199,10 @@ def traceroute(family):
 
 def scan(family):
     """What nmap finds out about protocol 253 of right."""
+    # how long an answer may take, twice; it would wait for seconds
+    patience = "%dms" % (400 * clock.SLOW)
     words = ["nmap", "-sO", "-p", "253", "-n", "-Pn", "--max-retries", "1",
+             "--initial-rtt-timeout", patience, "--max-rtt-timeout", patience,
              "--disable-arp-ping", "-oG", "-"]
     if family == 6:
         words.append("-6")

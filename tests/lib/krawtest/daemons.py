@@ -67,6 +67,9 @@ class Frr:
  ip ospf dead-interval 4
 router ospf
  ospf router-id 10.77.0.%(host)d
+ timers throttle spf 0 50 100
+ timers throttle lsa all 0
+ timers lsa min-arrival 0
  network 10.9.0.0/24 area 0
  network 10.77.0.0/24 area 0
 """,
@@ -79,6 +82,8 @@ interface lo
  ipv6 ospf6 area 0
 router ospf6
  ospf6 router-id 10.77.0.%(host)d
+ timers throttle spf 0 50 100
+ timers lsa min-arrival 0
 """,
     }
 
