@@ -6,13 +6,12 @@ written for UDP and run over protocol 253 without knowing.
 """
 import os
 import select
-import socket
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from krawtest import clock, tap, tool
-from krawtest.dgram import Dgram, error
+from krawtest.client import Client, K, genl, read
 from krawtest.manage import Count, managed
 from krawtest.netns import Lab
 
@@ -82,12 +81,18 @@ def examples(claim):
     tap.is_(done.stderr, "protocol 253 is not claimed here\n", "no claim")
 
 
-def ready(family, port):
-    """Until something is bound to this port in right."""
-    only = [(41, socket.IPV6_V6ONLY, 1)] if family == 6 else []
-    any_ = {4: "0.0.0.0", 6: "::"}[family]
-    return clock.wait_until(lambda: error(Dgram, family, lab.right, bind=any_,
-                                          port=port, options=only))
+def ready(port):
+    """
+    Wait until something is bound to this port in right.  To bind to it oneself
+    tells that, too, but is in the way of who wants to.
+    """
+    with Client(lab.right) as client:
+        def bound():
+            return any(read(message.payload)["socket"].get("local_port") == port
+                       for message in client.send(K.CMD_DGRAM_GET,
+                                                  flags=genl.DUMP))
+        if not clock.wait_until(bound):
+            raise TimeoutError("nobody is bound to port %d" % port)
 
 
 @tap.each(4, 6)
@@ -102,7 +107,7 @@ def socat(family):
             Running(lab.right, "socat",
                     "UDP%d-RECVFROM:7777,fork" % family, "EXEC:cat",
                     env=env):
-        ready(family, 7777)
+        ready(7777)
         with Count(253, family, lab.right) as count, \
                 Running(lab.left, "socat", "-",
                         "UDP%d:%s:7777" % (family, address),
