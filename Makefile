@@ -33,7 +33,7 @@ help:
 	@echo
 	@echo 'Variables: KERNEL=stock|debug|6.12|7.x|s390x|... (tests/vm/kernels), CPUS=, MEM= (MiB), TIMEOUT= (s),'
 	@echo 'SEED= of make fuzz and make soak, which starts them anew.'
-	@echo 'ARGS="..." for FILE, JOBS= subjects at a time, RUNS= VMs for each benchmark.'
+	@echo 'ARGS="..." for FILE, JOBS= CPUs for VMs, RUNS= VMs for each benchmark.'
 
 format:
 	clang-format -i user/*.[ch] tests/raw7/*.[ch]
