@@ -53,6 +53,13 @@ def splat(text):
     return None
 
 
+def lost_patch(text):
+    """Did a CPU run into the breakpoint that another one puts where it changes the
+    kernel's code, and has taken away again? Then the emulator of several CPUs still
+    ran what it had made of the code before: of Linux it is no fault, on no machine."""
+    return re.search(r'\bint3: 0000 \[#1\]', text)
+
+
 def named(lines, module, base):
     """The lines of a report with names in place of the bare addresses that
     are all that is left of a module once it is unloaded. base is where its
