@@ -64,9 +64,9 @@ class Output:
 class Follower:
     """Serves a VM until it has run what it can, dies, or time is up."""
 
-    def __init__(self, machine, job, token, tasks, timeout):
+    def __init__(self, machine, order, token, tasks, timeout):
         self.machine = machine
-        self.order = f'{job} {int(time.time())}\n'.encode()
+        self.order = order.encode() + b'\n'
         self.tasks = tasks
         self.timeout = timeout  # of each task
         self.output = Output(token, tasks) if token else None
