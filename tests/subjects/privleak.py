@@ -275,7 +275,7 @@ def collect(all_of_the_tool=False):
 # --- where it must not come from ---------------------------------------------
 
 def plant():
-    """Things to be recognised, in `other`: {name: inode}, and what to close."""
+    """Things to be recognised, in `other`."""
     lab.other.ip("link add leakdev type veth peer name leakdev2",
                  "addr add %s/32 dev leakdev" % SOURCE[4],
                  "addr add %s/128 dev leakdev nodad" % SOURCE[6],
@@ -286,8 +286,16 @@ def plant():
             u32(K.USER_A_HIGH, OWNER)])])
         client.apply(proto(PROTO, claim="ports", extra=[users]),
                      proto(PLAIN, claim="plain", extra=[users]))
-        made = {"a raw socket": socket.socket(socket.AF_INET, socket.SOCK_RAW,
-                                              PROTO)}
+
+
+def sockets():
+    """Others in place of the sockets there: {"inode of " a socket: inode}."""
+    while held:
+        held.pop().close()
+    made = {}
+    with lab.other:
+        made["a raw socket"] = socket.socket(socket.AF_INET, socket.SOCK_RAW,
+                                             PROTO)
         for family in (4, 6):
             for number, port in ((PROTO, 0xbead), (PLAIN, 0)):
                 with user(OWNER):
@@ -296,8 +304,9 @@ def plant():
                 one.bind((SOURCE[family], port))
                 one.connect((SOURCE[family], port))
                 made["a datagram socket, IPv%d, %d" % (family, number)] = one
+    held.extend(made.values())
     return {"inode of " + name: os.fstat(one.fileno()).st_ino
-            for name, one in made.items()}, list(made.values())
+            for name, one in made.items()}
 
 
 def _configure():
@@ -362,8 +371,9 @@ def without_names():
 
 system.write("/proc/sys/kernel/pid_max", "4194304\n")
 nameless = without_names()
-inodes, held = plant()
-WANTED = markers(inodes)
+held = []
+plant()
+WANTED = markers(sockets())
 with lab.right, Client() as administrator:
     administrator.apply(
         proto(PROTO, claim="ports", extra=[genl.attr(K.PROTO_A_USERS, [
@@ -410,11 +420,21 @@ def who_may_not(who):
         other.ask(listen)
         stir()
         parts = other.ask(collect, who in PEOPLE[::2])
-    data = joined(parts)
+        data = joined(parts)
+        found = found_in(WANTED, data)
+        if found:
+            # A small number stands somewhere by chance, now and then: what is
+            # told is there with other sockets, too.
+            tap.diag("looking again for %s" % sorted(found))
+            again = markers(sockets())
+            stir()
+            found &= found_in(again, joined(
+                other.ask(collect, who in PEOPLE[::2])))
+            WANTED.update(again)
     tap.ok(len(data) > 10000, "%d bytes in %d pieces" % (len(data),
                                                         len(parts)))
     tap.is_(addresses(data), [], "no address")
-    tap.is_(found_in(WANTED, data), set(), "nothing of another namespace")
+    tap.is_(found, set(), "nothing of another namespace")
 
 
 # What sock_diag, or /proc/net/raw, tells everybody of a socket.
