@@ -15,9 +15,9 @@ what they left behind. It reports on descriptor 3, line by line (follow.py reads
     gcov BASE64     what a kernel with gcov counted, tar.gz
     end             everything above is complete
 
-A task that is a Python program is run by a child of this one. To start Python, to have
+A task that is a Python program is run by a child of this one: to start Python, to have
 it read the library and to compile the subject takes a second on a kernel that checks
-everything, and so would each process that cleaning up is left to.
+everything. Nor does cleaning up start processes.
 """
 
 import contextlib
@@ -38,8 +38,6 @@ LIB = os.path.join(os.path.dirname(HERE), "lib")
 CONTROL = 3
 KMEMLEAK = "/sys/kernel/debug/kmemleak"
 GCOV = "/sys/kernel/debug/gcov"
-MS_BIND, MS_REC, MS_SHARED = 1 << 12, 1 << 14, 1 << 20
-MNT_DETACH = 2
 PR_SET_NAME = 15
 PYTHONS_OWN = (signal.SIGPIPE, signal.SIGXFSZ)	# signals that it ignores
 
@@ -81,11 +79,6 @@ def answer():
     return line.decode().strip()
 
 
-def mount(source, target, flags):
-    if _libc.mount(source and source.encode(), target.encode(), None, flags, None):
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), target)
-
-
 def read(path):
     """The text there; '' if it cannot be read."""
     try:
@@ -95,12 +88,15 @@ def read(path):
         return ""
 
 
+# The library reads the environment, which is the job's not before main() has set it.
+
 def set_up(job):
     """What this job needs of the guest."""
+    from krawtest import netns
     # /tmp stays: what the host has there can be read, what is written is ours
     modules = "/lib/modules/" + job["release"]
     os.makedirs(modules, exist_ok=True)
-    mount(job["modules"], modules, MS_BIND)
+    netns.bind(job["modules"], modules)
     # every user of the guest may run the tool, wherever the project is
     shutil.copytree(job["bin"], "/run/kraw/bin")
     # and tests find their programs, built for this machine, where they always are
@@ -108,10 +104,9 @@ def set_up(job):
     for path in programs and [*glob.glob(programs + "/build/*"), programs + "/daemons"]:
         target = job["cache"] + path[len(programs):]
         os.makedirs(target, exist_ok=True)
-        mount(path, target, MS_BIND)
-    # as "ip netns" would, for the first task as for the others
-    mount("/run/netns", "/run/netns", MS_BIND)
-    mount(None, "/run/netns", MS_SHARED | MS_REC)
+        netns.bind(path, target)
+    # for the first task as for the others
+    netns.share()
 
 
 # --- one task after the other -------------------------------------------------
@@ -139,15 +134,15 @@ def unload(name):
 
 def clean(slow):
     """End what a task left running, unload kraw."""
+    from krawtest import netns
     with contextlib.suppress(ProcessLookupError):
         os.kill(-1, signal.SIGKILL)
     with contextlib.suppress(ChildProcessError):
         while True:
             os.waitpid(-1, 0)
     for name in os.listdir("/run/netns"):
-        path = "/run/netns/" + name
-        _libc.umount2(path.encode(), MNT_DETACH)
-        os.unlink(path)
+        with contextlib.suppress(OSError):
+            netns.delete(name)
     # once it is unloaded nobody can tell whose these addresses were
     text = read("/sys/module/kraw/sections/.text").strip()
     if text:
@@ -179,14 +174,21 @@ def unused(before):
     return False
 
 
-def await_end(child):
-    """Until the task is over; its status."""
+def conclude(child, job, out=None):
+    """Say how the task ended that is our child, clean up behind it."""
     ended, status = 0, 0
     # whoever loses its parent is our child
     while ended != child:
         ended, status = os.waitpid(-1, 0)
     code = os.waitstatus_to_exitcode(status)
     say(f"exit {code if code >= 0 else 128 - code}")
+    # Nothing of the task may live on: with its sockets and namespaces gone, what kraw
+    # still holds is a leak.
+    clean(job["slow"])
+    # In the same channel as the output, so that nothing is behind it any more.
+    if out is not None:
+        write_all(out, job["token"].encode())
+    say("done " + read("/proc/sys/kernel/tainted").strip())
 
 
 def serve(job):
@@ -204,18 +206,17 @@ def serve(job):
             for fd in (null, out, CONTROL):
                 os.close(fd)
             return words
-        await_end(child)
-        # Nothing of the task may live on: with its sockets and namespaces gone, what
-        # kraw still holds is a leak.
-        clean(job["slow"])
-        # In the same channel as the output, so that nothing is behind it any more.
-        write_all(out, job["token"].encode())
-        say("done " + read("/proc/sys/kernel/tainted").strip())
+        conclude(child, job, out)
         say("next")
         number = answer()
         if number != "end" and not unused(before):
             break
     return None
+
+
+def is_python(path):
+    with open(path, "rb") as file:
+        return file.readline().strip() == b"#!/usr/bin/python3"
 
 
 def execute(words):
@@ -231,9 +232,7 @@ def execute(words):
 def become(words):
     """Be the process that these words start."""
     path = words[0]
-    with open(path, "rb") as file:
-        first = file.readline().strip()
-    if first != b"#!/usr/bin/python3":
+    if not is_python(path):
         execute(words)
     _libc.prctl(PR_SET_NAME, os.path.basename(path).encode())
     sys.stdout.reconfigure(line_buffering=False)
@@ -244,7 +243,6 @@ def become(words):
     main = types.ModuleType("__main__")
     main.__file__, main.__loader__ = path, loader
     sys.modules["__main__"] = main
-    # not what has its own name in there
     exec(loader.get_code("__main__"), main.__dict__)
 
 
@@ -285,24 +283,22 @@ def shell(job):
     child = os.posix_spawnp("setsid", words, os.environ, setsigdef=PYTHONS_OWN, file_actions=[
         (os.POSIX_SPAWN_CLOSE, CONTROL),
         *((os.POSIX_SPAWN_OPEN, fd, terminal, os.O_RDWR, 0) for fd in (0, 1, 2))])
-    await_end(child)
-    clean(job["slow"])
-    say("done " + read("/proc/sys/kernel/tainted").strip())
+    conclude(child, job)
 
 
 def main():
     """Returns what to become, in a child."""
     with open(sys.argv[1] + "/job.json") as file:
         job = json.load(file)
-    set_up(job)
     os.environ.clear()
     os.environ.update(job["environment"])
     os.chdir(job["root"])
     sys.path.insert(0, LIB)
+    set_up(job)
     if job["shell"]:
         shell(job)
         return finish()
-    if any(words[0].endswith(".py") for words in job["tasks"]):
+    if any(is_python(words[0]) for words in job["tasks"]):
         for name in LIBRARY:
             importlib.import_module("krawtest." + name)
         gc.freeze()

@@ -77,7 +77,12 @@ def _mount(source, target, flags):
           ctypes.c_ulong(flags), None)
 
 
-def _share():
+def bind(source, target):
+    """`mount --bind`"""
+    _mount(source, target, _MS_BIND)
+
+
+def share():
     """As `ip netns add`: what goes here goes in other mount namespaces, too."""
     os.makedirs(_NAMED, exist_ok=True)
     try:
@@ -89,7 +94,7 @@ def _share():
 
 def add(*names):
     """`ip netns add`, without a process for it."""
-    _share()
+    share()
     outer = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     try:
         for name in names:
@@ -104,8 +109,10 @@ def add(*names):
 
 def delete(name):
     """`ip netns del`, without a process for it."""
-    _call("umount2", (_NAMED + name).encode(), _MNT_DETACH)
-    os.unlink(_NAMED + name)
+    try:
+        _call("umount2", (_NAMED + name).encode(), _MNT_DETACH)
+    finally:
+        os.unlink(_NAMED + name)
 
 
 def pin(cpu=None):
