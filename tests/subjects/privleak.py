@@ -288,10 +288,14 @@ def plant():
                      proto(PLAIN, claim="plain", extra=[users]))
 
 
-def sockets():
-    """Others in place of the sockets there: {"inode of " a socket: inode}."""
+def let_go():
     while held:
         held.pop().close()
+
+
+def sockets():
+    """Others in place of the sockets there: {"inode of " a socket: inode}."""
+    let_go()
     made = {}
     with lab.other:
         made["a raw socket"] = socket.socket(socket.AF_INET, socket.SOCK_RAW,
@@ -426,6 +430,7 @@ def who_may_not(who):
             # A small number stands somewhere by chance, now and then: what is
             # told is there with other sockets, too.
             tap.diag("looking again for %s" % sorted(found))
+            other.ask(let_go)	# it was forked with them
             again = markers(sockets())
             stir()
             found &= found_in(again, joined(
