@@ -7,6 +7,7 @@ with a name, and others do not notice.  The numbers: Documentation/privileges.rs
 """
 import gc
 import os
+import resource
 import socket
 import struct
 import sys
@@ -111,10 +112,8 @@ def close():
 def prepare(kind):
     """
     The messages, made before he is in the cgroup: Python's own memory is none of
-    what is tested, and a process that has no more of that is killed.  What a fork
-    has left to be copied the collector copies now, and not later.
+    what is tested, and a process that has no more of that is killed.
     """
-    gc.collect()
     gc.disable()
     _kept.append(Client())
     _kept[0].nl.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
@@ -127,6 +126,10 @@ def prepare(kind):
         _kept.append((K.CMD_APPLY, proto(PROTO), 0))
         _kept.extend((K.CMD_RULE_ADD, rule(PROTO, "none", pref=n, bpf=long), 1)
                      for n in range(1, 60))
+    # What a fork has left to be copied when it is written to is copied now: a
+    # count of references is in every object.
+    memory.own()
+    return memory.shared()
 
 
 def until_refused():
@@ -245,7 +248,9 @@ def a_full_cgroup(kind):
     needs_cgroups()
     with memory.Cgroup("full") as group:
         with Other(OWNER, lab.right) as other:
-            other.ask(prepare, kind)
+            resource.prlimit(other.pid, resource.RLIMIT_MEMLOCK,
+                             [resource.RLIM_INFINITY] * 2)
+            tap.is_(other.ask(prepare, kind), 0, "his memory is his own")
             group.add(other.pid)
             other.ask(plain_rules, 100)	# its memory is touched
             other.ask(nothing)

@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0
 """
-Memory of the kernel's: who is charged for it, and how much of it nobody is.
+Memory: the kernel's, who is charged for it, and how much of it nobody is; a process's.
 
     with Cgroup("one") as group:
         group.add(pid)
         group.limit(group.used() + (4 << 20))
 """
+import ctypes
 import os
 import re
 
 from . import clock
 
 ROOT = "/sys/fs/cgroup"
+MCL_CURRENT = 1
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Cgroup:
@@ -89,3 +92,22 @@ def slabs(pattern):
 def grown(before, after):
     """What slabs() says more."""
     return {name: count - before.get(name, 0) for name, count in after.items()}
+
+
+def shared():
+    """Kilobytes of ours that a write would have copied, as others have them too."""
+    size, ours = 0, False
+    with open("/proc/self/smaps") as file:
+        for line in file:
+            if "-" in line.split()[0]:
+                ours = line.split()[1].startswith("rw-p")
+            elif ours and line.startswith("Shared_"):
+                size += int(line.split()[1])
+    return size
+
+
+def own():
+    """What there is of ours is read and copied now, and stays."""
+    if _libc.mlockall(MCL_CURRENT):
+        error = ctypes.get_errno()
+        raise OSError(error, "mlockall: " + os.strerror(error))
