@@ -30,7 +30,7 @@ import os
 import socket
 import subprocess
 
-from . import clock
+from . import clock, route
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
@@ -142,7 +142,7 @@ class Namespace:
     def __init__(self, name, exists=False):
         self.name = name
         self.links = {}		# name of the neighbour: our end of the Link
-        self.later = []		# `ip` commands that wait for _settle()
+        self.later = []		# messages of krawtest.route for _settle()
         self._outer = []
         self._closers = []
         if not exists:
@@ -158,6 +158,10 @@ class Namespace:
         outer = self._outer.pop()
         _setns(outer)
         os.close(outer)
+
+    def fileno(self):
+        """The descriptor of the namespace."""
+        return self._fd
 
     def ip(self, *lines):
         """iproute2 commands in this namespace."""
@@ -229,7 +233,7 @@ def namespaces(*names):
                         f.write(value + "\n")
                 except FileNotFoundError:
                     pass
-        space.later = ["link set lo up"]
+        space.later = [(route.NEWLINK, route.up(1), 0)]	# lo
     return spaces
 
 
@@ -245,7 +249,7 @@ def veth(number, one, one_device, two, two_device, extra=()):
 
 
 def _join(number, one, one_device, two, two_device, extra=()):
-    """The two Links, and what `ip` has to do in each namespace, for later."""
+    """The two Links, and what is to be done in each namespace, for later."""
     ends = []
     for host, space, device in ((1, one, one_device), (2, two, two_device)):
         v6 = "fd09::%d" % host if number == 0 else \
@@ -256,34 +260,37 @@ def _join(number, one, one_device, two, two_device, extra=()):
     a, b = ends
     one.links[two.name], two.links[one.name] = a, b
     for end, peer, mine, theirs in ((a, b, extra, ()), (b, a, (), extra)):
-        lines = end.namespace.later
-        lines += ["addr add %s/24 dev %s" % (end.addr[4], end.device),
-                  "addr add %s/64 dev %s nodad" % (end.addr[6], end.device),
-                  "link set %s up" % end.device]
-        for family, addr in mine:
-            lines.append("addr add %s/%d dev %s%s" % (
-                addr, 24 if family == 4 else 64, end.device,
-                "" if family == 4 else " nodad"))
-        for addr in [peer.addr[4], peer.addr[6]] + [x for _, x in theirs]:
-            lines.append("neigh replace %s lladdr %s dev %s nud permanent" %
-                         (addr, peer.mac, end.device))
+        def addrs(which):
+            return [(route.NEWADDR, route.addr(
+                family, end.index, addr, 24 if family == 4 else 64),
+                route.CREATE_EXCL) for family, addr in which]
+
+        end.namespace.later += addrs(end.addr.items()) + \
+            [(route.NEWLINK, route.up(end.index), 0)] + addrs(mine) + \
+            [(route.NEWNEIGH, route.neigh(family, end.index, addr,
+                                          route.mac_of(peer.mac)),
+              route.CREATE_REPLACE)
+             for family, addr in [*peer.addr.items(), *theirs]]
     return a, b
 
 
 def _settle(pairs, spaces):
     """
-    Make veth pairs, then do what was left for later; few processes.  IPv6 is
-    ready, for multicasts as well, when a device has its link-local address: at
-    once, if the numbers of both ends differ.  Otherwise Linux takes the end for
-    no link to somewhere else and may not look at its state for a second.
+    Make veth pairs, then do what was left for later.  IPv6 is ready, for
+    multicasts as well, when a device has its link-local address: at once, if
+    the numbers of both ends differ.  Otherwise Linux takes the end for no link
+    to somewhere else and may not look at its state for a second.
     """
-    ip(*("link add name %s index %d address %s netns %s type veth "
-         "peer name %s index %d address %s netns %s" %
-         (a.device, a.index, a.mac, a.namespace.name,
-          b.device, b.index, b.mac, b.namespace.name)
-         for a, b in pairs))
+    with route.Route() as here:
+        for pair in pairs:
+            here.send(route.NEWLINK, route.veth(*(
+                (route.link(route.mac_of(end.mac), end.device.encode(),
+                            index=end.index), end.namespace.fileno())
+                for end in pair)), route.CREATE_EXCL)
     for space in spaces:
-        space.ip(*space.later)
+        with space, route.Route() as here:
+            for message in space.later:
+                here.send(*message)
         space.later = []
     for link in itertools.chain(*pairs):
         link.namespace.link_local(link.device)
