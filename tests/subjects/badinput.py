@@ -12,7 +12,7 @@ import struct
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from krawtest import clock, tap, tool
+from krawtest import clock, system, tap, tool
 from krawtest.client import (Client, K, genl, generation, proto,
                              rule, u8, u32)
 from krawtest.netns import Lab
@@ -20,6 +20,7 @@ from krawtest.netns import Lab
 FILE = "/run/bad.kraw"
 
 lab = tap.cleanup(Lab())
+system.no_autoload()
 
 
 def one_line(told, name):

@@ -11,12 +11,13 @@ import socket
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from krawtest import clock, tap, tool
+from krawtest import clock, system, tap, tool
 from krawtest.dgram import Dgram, error
 from krawtest.manage import managed
 from krawtest.netns import Lab, Namespace
 
 lab = tap.cleanup(Lab())
+system.no_autoload()
 module = tap.cleanup(tool.Module())
 PROTO = 253
 USER = ("setpriv", "--reuid", "1000", "--regid", "1000", "--clear-groups",

@@ -14,7 +14,7 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from krawtest import clock, sock, tap, tool
+from krawtest import clock, sock, system, tap, tool
 from krawtest.dgram import SOL_IPV6, Dgram, call, error, user
 from krawtest.manage import Count, managed
 from krawtest.netns import SOURCES, Lab, Namespace
@@ -22,6 +22,7 @@ from krawtest.sock import FAMILY
 from krawtest.who import UNREACH, Probe, marker
 
 lab = tap.cleanup(Lab())
+system.no_autoload()
 module = tap.cleanup(tool.Module())
 flush = marker(lab.l0, lab.r0).flush
 ANY = {4: "0.0.0.0", 6: "::"}

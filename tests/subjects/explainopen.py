@@ -11,7 +11,7 @@ import socket
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from krawtest import clock, tap, tool
+from krawtest import clock, system, tap, tool
 from krawtest.client import Client, K
 from krawtest.dgram import error, user
 from krawtest.manage import managed
@@ -36,6 +36,7 @@ for family in socket.AF_INET, socket.AF_INET6:
 """
 
 lab = tap.cleanup(Lab())
+system.no_autoload()
 module = tap.cleanup(tool.Module())
 
 

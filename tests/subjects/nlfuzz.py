@@ -36,10 +36,9 @@ FIRST = zlib.crc32(os.environ["KRAW_KERNEL"].encode()) % 10000 * 100
 
 lab = tap.cleanup(Lab())
 module = tap.cleanup(tool.Module())
-# each claim that goes waits for a grace period; and a socket of a protocol that
-# nobody claims looks for a module
+# each claim that goes waits for a grace period
 system.write("/sys/kernel/rcu_expedited", "1")
-system.write("/proc/sys/kernel/modprobe", "\n")
+system.no_autoload()
 
 
 @tap.case

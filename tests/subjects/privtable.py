@@ -15,7 +15,7 @@ import struct
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from krawtest import clock, privileges, sock, syscalls, tap, tool
+from krawtest import clock, privileges, sock, syscalls, system, tap, tool
 from krawtest.client import Client, K, genl, proto, read, rule, u8, u32
 from krawtest.client import packet as packet_nest
 from krawtest.dgram import user
@@ -40,6 +40,7 @@ PEOPLE = {"user": "user", "net_raw": "CAP_NET_RAW",
           "foreign": "root of a user namespace, not of the network's"}
 
 lab = tap.cleanup(Lab())
+system.no_autoload()
 module = tap.cleanup(tool.Module())
 TABLE = privileges.rows()
 

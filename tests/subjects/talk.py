@@ -22,6 +22,7 @@ from krawtest.netns import Lab
 from krawtest.who import marker
 
 lab = tap.cleanup(Lab())
+system.no_autoload()
 module = tap.cleanup(tool.Module())
 flush = marker(lab.l0, lab.r0).flush
 PROTO, PORT = 253, 5150

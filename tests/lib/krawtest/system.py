@@ -28,3 +28,11 @@ def write(path, text):
 def append(path, text):
     """The same with what the file has now before `text`."""
     write(path, read(path) + text)
+
+
+def no_autoload():
+    """
+    Nobody loads modules at the kernel's request, for the length of a subject: a
+    socket of a protocol that there is not starts one modprobe or two, each time.
+    """
+    write("/proc/sys/kernel/modprobe", "\n")
