@@ -196,7 +196,7 @@ def rules_are_charged():
         other.ask(nothing)
         # the kernel itself has a small object for each piece of vmalloc memory
         charged(other, "programs", bpf_rules, MANY // 4, 130,
-                but=("kmalloc-64",))
+                but=(memory.kmalloc(64),))
         other.ask(nothing)
         percpu = group.stat("percpu")
         charged(other, "protocols", protocols, 200, seen=False)
@@ -217,8 +217,8 @@ def sockets_are_charged():
         tap.is_(other.ask(sockets, MANY), [MANY + 1, None], "sockets")
         free = {name: count for name, count in memory.grown(
             slabs, memory.slabs(r"kmalloc-\d")).items() if count >= MANY // 3}
-        for name in ("kmalloc-16", "kmalloc-32"):	# AppArmor's, of any socket
-            free.pop(name, None)
+        for size in (16, 32):	# AppArmor's, of any socket
+            free.pop(memory.kmalloc(size), None)
         tap.is_(free, {}, "nobody is charged for these")
         tap.ok(group.used() - used >= MANY * 1500, "he is for them",
                group.used() - used)

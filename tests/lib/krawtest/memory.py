@@ -89,6 +89,13 @@ def slabs(pattern):
     return {fields[0]: int(fields[1]) for fields in found}
 
 
+def kmalloc(size):
+    """The cache of what has this size: some machines have none that is so small."""
+    return "kmalloc-%d" % min(
+        n for n in (int(name.split("-")[1]) for name in slabs(r"kmalloc-\d+ "))
+        if n >= size)
+
+
 def grown(before, after):
     """What slabs() says more."""
     return {name: count - before.get(name, 0) for name, count in after.items()}

@@ -5,6 +5,8 @@ no namespace takes with it would be there for whoever uses the VM next.
 
     system.write("/proc/sys/net/core/netdev_max_backlog", "20000\n")
 """
+import os
+
 from . import tap
 
 
@@ -26,8 +28,12 @@ def write(path, text):
 
 
 def append(path, text):
-    """The same with what the file has now before `text`."""
-    write(path, read(path) + text)
+    """The same with what the file has now before `text`; it may be missing."""
+    if os.path.exists(path):
+        write(path, read(path) + text)
+    else:
+        tap.cleanup(lambda: os.unlink(path))
+        _put(path, text)
 
 
 def no_autoload():
