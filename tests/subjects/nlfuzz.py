@@ -30,9 +30,11 @@ from krawtest.netns import Lab  # noqa: E402
 
 GRAMMAR = "/run/kraw.grammar"
 MESSAGES = 5000			# of each of two threads, in an episode
-# CI has half a million on all its kernels together, each has its own
-EPISODES = 24 if clock.SLOW == 1 else 2
-FIRST = zlib.crc32(os.environ["KRAW_KERNEL"].encode()) % 10000 * 100
+KERNEL = os.environ["KRAW_KERNEL"]
+# CI has half a million on all its kernels together, each has its own: most of them on
+# a new one, so that who only asks for the stock one does not wait
+EPISODES = 36 if KERNEL.startswith("7.") else 12 if clock.SLOW == 1 else 2
+FIRST = zlib.crc32(KERNEL.encode()) % 10000 * 100
 
 lab = tap.cleanup(Lab())
 module = tap.cleanup(tool.Module())
@@ -61,7 +63,7 @@ def messages():
         (int(os.environ.get("KRAW_SEED", 4711)), FIRST, EPISODES)
     tap.diag("seed %d, episodes %d to %d; to repeat: make vm KERNEL=%s CPUS=%d "
              "RUN=tests/subjects/nlfuzz.py ARGS='%d EPISODE 1'" %
-             (seed, first, first + count - 1, os.environ["KRAW_KERNEL"],
+             (seed, first, first + count - 1, KERNEL,
               os.cpu_count(), seed))
     with Client(lab.right) as client:
         number = client.family.id
