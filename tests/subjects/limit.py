@@ -175,10 +175,12 @@ def the_rate_holds(family, cpus):
 def below_the_rate_nothing_is_lost():
     """Two CPUs that send what is allowed are not limited."""
     with managed(253, lab.right, "deliver none"):
-        number, seconds = flood(4, CPUS[:2], 0.5)
+        # the machine may stand still in one of these
+        most = max(number / seconds for number, seconds in
+                   (flood(4, CPUS[:2], 0.2) for _ in range(3)))
         # many times that, for a busy machine; but no burst that holds them all
         tool.do("rule add proto 253 limit %d/s burst %d deliver none" %
-                (40 * number / seconds, number / seconds / 4), lab.right)
+                (40 * most, most / 4), lab.right)
         number, seconds = flood(4, CPUS[:2], 1.0)
         tap.is_(counts(), [(number, 0)], "all passed")
 
