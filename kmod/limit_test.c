@@ -26,7 +26,7 @@ static unsigned int cpus;
 #define FINE		1024	/* parts of a nanosecond */
 #define BURSTS		10	/* that many tokens are used up in a case */
 #define BURST_LEAST	5
-#define BURST_MOST	1000	/* so that it does not take too long */
+#define BURST_MOST	3000	/* so that it does not take too long */
 
 /* Packets to come, and what they meet. */
 struct load {
