@@ -12,16 +12,16 @@ import mmap
 import os
 import signal
 import socket
-import struct
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
-from krawtest import clock, counters, insmod, sock, system, tap, tool
+from krawtest import clock, counters, insmod, system, tap, tool
 from krawtest.client import Client, Dump, K, Refused, genl, proto, rule
 from krawtest.flood import ADDR, READ, SENT, SLOT0, SLOTS, Flood
 from krawtest.netns import Lab
-from krawtest.route import CREATE_EXCL, NEWADDR, NEWLINK, Route, link, up
+from krawtest.route import (CREATE_EXCL, NEWADDR, NEWLINK, Route, addr, link,
+                            up, veth)
 from krawtest.who import Probe, UNREACH
 
 PROTO = 253
@@ -203,20 +203,15 @@ class Passing:
             near_fd = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
             os_unshare()
             far_fd = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-            far = link(b"\2\0\0\0\0\2", b"p0",
-                       [genl.attr(28, struct.pack("=i", far_fd))])
-            route.send(NEWLINK, link(
-                b"\2\0\0\0\0\1", device.encode(), [genl.attr(18, [
-                    genl.attr(1, b"veth"),
-                    genl.attr(2, [genl.attr(1, far)])])]), CREATE_EXCL)
+            route.send(NEWLINK, veth(
+                (link(b"\2\0\0\0\0\1", device.encode()), near_fd),
+                (link(b"\2\0\0\0\0\2", b"p0"), far_fd)), CREATE_EXCL)
             with Route() as inside:
                 index = socket.if_nametoindex("p0")
                 inside.send(NEWLINK, up(index))
                 for family, bits in ((4, 24), (6, 64)):
-                    addr = socket.inet_pton(sock.FAMILY[family], ADDR[family])
-                    inside.send(NEWADDR, struct.pack(
-                        "=BBBBI", sock.FAMILY[family], bits, 2, 0, index) +
-                        genl.attr(1, addr) + genl.attr(2, addr), CREATE_EXCL)
+                    inside.send(NEWADDR, addr(family, index, ADDR[family],
+                                              bits), CREATE_EXCL)
             self.client = Client()
             enter(near_fd)
             index = socket.if_nametoindex(device)
