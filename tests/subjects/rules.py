@@ -201,6 +201,9 @@ def the_first_one_wins(family):
                 {10: 1, 20: 1, 30: 1, 4294967295: 0}, "each counts its own")
         tap.is_([rule["pref"] for rule in rules()],
                 [10, 20, 30, 4294967295], "listed in their order")
+        tap.ok("preference" in tool.refused(
+            "rule add proto 253 src %s deliver raw" % inside, lab.right).err,
+            "none is left for one that names none")
         tool.do("rule del proto 253 pref 10", lab.right)
         tap.is_(sent(src=inside, mark=b"\7seven"), [0, 0], "10 deleted: 20")
         tool.do("rule del proto 253 pref 20", lab.right)
