@@ -67,6 +67,8 @@ check: packages
 matrix:
 	@tests/matrix '$(CACHE)' >'$(CACHE)/kernels.md'
 	@mv '$(CACHE)/kernels.md' Documentation/kernels.md
+	@tests/matrix --readme >'$(CACHE)/README.md'
+	@mv '$(CACHE)/README.md' README.md
 
 bench: build
 	@scripts/install-packages scripts/packages-bench
