@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 # cpus: 2
+# leaves: sctp.ko, which cannot be unloaded
 """
 `deliver one`: exactly one of the raw sockets that match gets a packet.  Which
 one is the flow's; it changes only when that socket goes, when one comes that is
