@@ -346,7 +346,7 @@ def rmmod_against_requests_and_dumps():
             raise TimeoutError("rmmod: kraw stays in use")
 
     try:
-        rounds(once, 10)
+        rounds(once, 10 if clock.SLOW > 1 else 5)
         tap.is_(failed, [], "each rmmod worked")
         tap.is_([os.waitpid(pid, os.WNOHANG)[0] for pid in children],
                 [0] * len(children), "each request was answered or unknown")

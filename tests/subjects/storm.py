@@ -443,8 +443,7 @@ def what_linux_keeps():
         tap.skip("its neighbour and its route are the kernel's",
                  "KASAN keeps what is free")
     else:
-        clock.wait_until(lambda: not objects.made_by("kraw") - first, 10, 0.1)
-        tap.is_(sorted((objects.made_by("kraw") - first).items()), [],
+        tap.is_(sorted(objects.left_of("kraw", first, 10).items()), [],
                 "its neighbour and its route are the kernel's")
     insmod.unload()
 
@@ -512,12 +511,11 @@ def everything_at_once():
             storm.stop()
         take_everything_away()
         # memory goes after a grace period
-        clock.wait_until(lambda: settled(here) and
-                         not objects.made_by("kraw") - first, 30, 0.2)
+        clock.wait_until(lambda: settled(here), 30, 0.2)
+        memory = sorted(objects.left_of("kraw", first, 30).items())
         total = census()
         left = {kind: total[kind] - here[kind] for kind in total
                 if total[kind] != here[kind]}
-        memory = sorted((objects.made_by("kraw") - first).items())
         if not insmod.unload():
             raise TimeoutError("rmmod: kraw stays in use")
     tap.is_(storm.round, ROUNDS, "rounds")

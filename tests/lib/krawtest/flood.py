@@ -18,14 +18,13 @@ PEER = {4: "10.9.7.1", 6: "fd09:7::1"}
 SLOTS = 4
 _libc = ctypes.CDLL(None, use_errno=True)
 SENT, READ, TURNS, SLOT0 = range(4)	# in shared memory
-PAUSE = 1 if clock.SLOW == 1 else 3	# behind a turn, in turns
+PAUSE = 3	# behind a turn, in turns
 
 
 class Flood:
     """
-    A process that sends half of the time, where everything is slow a quarter of
-    it: all of its CPU's time would be taken from what it is to disturb.  It sends
-    over the veth pair and the loopback device of lab.right, which has raw sockets
+    A process that sends a quarter of the time: all of its CPU's would be taken
+    from what it is to disturb.  It sends over the veth pair and the loopback device of lab.right, which has raw sockets
     open, and onto devices of lab.left whose indices stand at SLOT0 and behind.
     It counts in memory that we share.
     """
