@@ -19,6 +19,7 @@ import socket
 import struct
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "lib"))
 from krawtest import clock, packet, sock, tap, tool
@@ -437,6 +438,8 @@ def devices_come_and_go_under_traffic():
                 while os.getppid() != 1:
                     for family in (4, 6):
                         left.send(data[family])
+                    # the time is for what is done meanwhile
+                    time.sleep(0.001)
             finally:
                 os._exit(0)
         try:
