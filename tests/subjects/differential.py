@@ -21,7 +21,7 @@ KERNEL = os.environ["KRAW_KERNEL"]
 SEED = int(os.environ.get("KRAW_SEED", 4711 if KERNEL == "stock" else
                           zlib.crc32(KERNEL.encode()) % 10000))
 ROUNDS = 2000 if clock.SLOW == 1 else 200
-COUNTED = 8		# rounds whose counters are read together
+COUNTED = 16		# rounds whose counters are read together
 # what the rounds consist of
 PROTOS = (1, 6, 17, 58, 89, 253, 254)
 

@@ -24,7 +24,7 @@ from krawtest.manage import REFUSALS, check, managed
 from krawtest.netns import SOURCES, Lab
 
 BURST = 32
-TOTAL = {4: 200000, 6: 64000} if clock.SLOW == 1 else {4: 20000, 6: 6400}
+TOTAL = {4: 100000, 6: 32000} if clock.SLOW == 1 else {4: 20000, 6: 6400}
 if len(sys.argv) > 1:
     TOTAL = {4: int(sys.argv[1]), 6: int(sys.argv[1]) // 2}
 # whole bursts on each of two CPUs
