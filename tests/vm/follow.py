@@ -16,8 +16,9 @@ AFTER_SECONDS = 600
 class Task:
     """Something to run in a VM, and what came of it."""
 
-    def __init__(self, words, out=1):
+    def __init__(self, words, out=1, number=0):
         self.words = words      # a file and its arguments
+        self.number = number    # as the guest calls it
         self.out = out          # the descriptor for its output
         self.status = None      # its exit status, or one of ours (vm.py)
         self.messages = []      # what there is to say of it
@@ -31,9 +32,9 @@ class Task:
 class Output:
     """The tasks' output on its way to where each wants it; the token ends it."""
 
-    def __init__(self, token, tasks):
+    def __init__(self, token, first):
         self.token = token
-        self.left = [task.out for task in tasks]
+        self.left = [first]
         self.held = b''
 
     def data(self, data):
@@ -64,12 +65,13 @@ class Output:
 class Follower:
     """Serves a VM until it has run what it can, dies, or time is up."""
 
-    def __init__(self, machine, order, token, tasks, timeout):
+    def __init__(self, machine, order, token, first, more, timeout):
         self.machine = machine
         self.order = order.encode() + b'\n'
-        self.tasks = tasks
+        self.tasks = [first]
+        self.more = more        # gives one more task, or None
         self.timeout = timeout  # of each task
-        self.output = Output(token, tasks) if token else None
+        self.output = Output(token, first.out) if token else None
         self.booted = self.started = self.ended = self.timed_out = False
         self.running = False    # a task
         self.done = 0           # how many tasks are
@@ -122,8 +124,11 @@ class Follower:
         elif word == 'done':
             self.judge(int(rest))
         elif word == 'next':
-            more = self.healthy and self.done < len(self.tasks)
-            self.machine.control.sendall(b'%d\n' % self.done if more else b'end\n')
+            task = self.healthy and self.more()
+            if task:
+                self.tasks.append(task)
+                self.output.left.append(task.out)
+            self.machine.control.sendall(b'%d\n' % task.number if task else b'end\n')
         elif word == 'text':
             self.text = int(rest, 16)
         elif word == 'leak':

@@ -196,7 +196,7 @@ def conclude(child, job, out=None):
 def serve(job):
     """All that the host asks for. Returns what to become, in the child that is to."""
     out = os.open("/dev/out", os.O_WRONLY | os.O_CLOEXEC)
-    before, number = state(), "0"
+    before, number = state(), job["first"]
     while number != "end":
         words = job["tasks"][int(number)]
         say("start")
