@@ -21,7 +21,6 @@ KERNEL = os.environ["KRAW_KERNEL"]
 SEED = int(os.environ.get("KRAW_SEED", 4711 if KERNEL == "stock" else
                           zlib.crc32(KERNEL.encode()) % 10000))
 ROUNDS = 2000 if clock.SLOW == 1 else 200
-DECIDED = min(ROUNDS, 1000)	# with a verdict that decides
 COUNTED = 16		# rounds whose counters are read together
 # what the rounds consist of
 PROTOS = (1, 6, 17, 58, 89, 253, 254)
@@ -123,19 +122,18 @@ def all_managed():
 def deliver_raw():
     with raw7.Lab() as lab:
         raw7.manage(lab.right, "raw", PROTOS)
-        now, said = play("raw", DECIDED)
-        tap.is_(len(now), DECIDED, "all rounds")
+        now, said = play("raw")
         by_model(said, "raw")
-        differ = [number for number in now
+        differ = [number for number in BASE
                   if sockets(now[number]) != sockets(BASE[number])]
         tap.is_(differ, [], "each socket has what it had without kraw")
         for number in differ[:5]:
             tap.diag("was " + BASE[number])
             tap.diag("is  " + now[number])
-        answers = [number for number in now
+        answers = [number for number in BASE
                    if now[number].split(" |")[1] !=
                    BASE[number].split(" |")[1]]
-        tap.ok(len(answers) > DECIDED / 10, "handlers do not answer any more: "
+        tap.ok(len(answers) > ROUNDS / 10, "handlers do not answer any more: "
                "%d rounds are different for the sender" % len(answers))
 
 
@@ -143,7 +141,7 @@ def deliver_raw():
 def deliver_one(by):
     with raw7.Lab() as lab:
         raw7.manage(lab.right, "one by " + by, PROTOS)
-        rounds = DECIDED if by == "flow" else ROUNDS // 4
+        rounds = ROUNDS if by == "flow" else ROUNDS // 4
         now, said = play("one" if by == "flow" else "any", rounds)
         by_model(said, "one by " + by)
         less = sum(sockets(now[number]) != sockets(BASE[number])
